@@ -1,0 +1,40 @@
+"""Forward kinematics: local rotations on a rig -> joints in the world."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.motion import Motion
+from mocap3d.base.rotations import wxyz_multiply, wxyz_rotate
+from mocap3d.base.skeleton import ROOT
+
+__all__ = ["forward", "tip_positions"]
+
+
+def forward(motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place every joint in the world.
+
+    Returns:
+        world_m (T, J, 3) joint positions and world_wxyz (T, J, 4) world_from_joint.
+    """
+    rig = motion.rig
+    world_m = np.empty((len(motion), len(rig.skeleton), 3))
+    world_wxyz = np.empty((len(motion), len(rig.skeleton), 4))
+    for j, parent in enumerate(rig.skeleton.parents):
+        local_wxyz = motion.local_wxyz[:, j]
+        if parent == ROOT:
+            world_m[:, j], world_wxyz[:, j] = motion.root_m, local_wxyz
+            continue
+        offset_m = rig.offsets_m[j] if motion.local_m is None else motion.local_m[:, j]
+        world_m[:, j] = world_m[:, parent] + wxyz_rotate(world_wxyz[:, parent], offset_m)
+        world_wxyz[:, j] = wxyz_multiply(world_wxyz[:, parent], local_wxyz)
+    return world_m, world_wxyz
+
+
+def tip_positions(motion: Motion) -> NDArray[np.float64]:
+    """Place every tip (End Site) of the rig in the world: (T, K, 3), in the order of ``rig.tips``."""
+    world_m, world_wxyz = forward(motion)
+    parents = [tip.parent for tip in motion.rig.tips]
+    offsets_m = np.array([tip.offset_m for tip in motion.rig.tips]).reshape(-1, 3)
+    return world_m[:, parents] + wxyz_rotate(world_wxyz[:, parents], offsets_m)

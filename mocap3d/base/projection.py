@@ -1,0 +1,102 @@
+"""Space to pixels and back through a camera's lens."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mocap3d.base.camera import Camera
+
+__all__ = ["project", "px_to_rays"]
+
+_UNDISTORT_STEPS = 40
+
+
+def project(camera: Camera, xyz_m: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Project world points into a camera's picture, distortion included.
+
+    Args:
+        camera: the camera.
+        xyz_m: (..., 3) world metres.
+
+    Returns:
+        xy_px (..., 2), and whether each point lies in front of the camera (others are NaN).
+
+    Reference:
+        OpenCV, "Camera Calibration and 3D Reconstruction" and "Fisheye camera model".
+    """
+    cam = np.asarray(xyz_m, np.float64) @ camera.cam_from_world[:3, :3].T + camera.cam_from_world[:3, 3]
+    in_front = cam[..., 2] > 1e-9
+    depth = np.where(in_front, cam[..., 2], np.nan)
+    xy = _distort(camera, cam[..., :2] / depth[..., None])
+    xy_px = xy @ camera.K[:2, :2].T + camera.K[:2, 2]
+    return xy_px, in_front
+
+
+def px_to_rays(camera: Camera, xy_px: ArrayLike) -> NDArray[np.float64]:
+    """Turn pixels into rays (..., 3) with z = 1 in the camera's frame, distortion removed; NaN stays NaN."""
+    target = (np.asarray(xy_px, np.float64) - camera.K[:2, 2]) @ np.linalg.inv(camera.K[:2, :2]).T
+    xy = target
+    if camera.distortion.any():
+        xy = _undistort_fisheye(camera, target) if camera.model == "fisheye" else _undistort_brown(camera, target)
+    return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
+
+
+def _undistort_brown(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Newton's method with numerical derivatives: converges where the plain fixed point of OpenCV oscillates."""
+    xy, step = target.copy(), 1e-6
+    for _ in range(_UNDISTORT_STEPS):
+        error = _distort(camera, xy) - target
+        columns = [(_distort(camera, xy + e) - _distort(camera, xy - e)) / (2 * step) for e in step * np.eye(2)]
+        a, c = columns[0][..., 0], columns[0][..., 1]
+        b, d = columns[1][..., 0], columns[1][..., 1]
+        det = a * d - b * c
+        delta = np.stack([d * error[..., 0] - b * error[..., 1], a * error[..., 1] - c * error[..., 0]], axis=-1)
+        delta /= np.where(np.abs(det) < 1e-9, np.nan, det)[..., None]
+        xy = xy - delta
+        if not np.nanmax(np.abs(delta), initial=0.0) > 1e-13:
+            break
+    return xy
+
+
+def _undistort_fisheye(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.float64]:
+    distorted = np.linalg.norm(target, axis=-1)
+    theta = np.minimum(distorted, np.pi / 2)
+    k = camera.distortion
+    for _ in range(_UNDISTORT_STEPS):
+        powers = [theta ** (2 * n) for n in range(1, 5)]
+        value = theta * (1 + sum(kn * p for kn, p in zip(k, powers, strict=True)))
+        slope = 1 + sum((2 * n + 1) * kn * p for n, (kn, p) in enumerate(zip(k, powers, strict=True), start=1))
+        theta = theta - (value - distorted) / slope
+    scale = np.where(distorted > 1e-12, np.tan(theta) / np.maximum(distorted, 1e-12), 1.0)
+    return target * scale[..., None]
+
+
+def _distort(camera: Camera, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not camera.distortion.any():
+        return xy
+    x, y = xy[..., 0], xy[..., 1]
+    r2 = x * x + y * y
+    if camera.model == "fisheye":
+        r = np.sqrt(r2)
+        theta = np.arctan(r)
+        k = camera.distortion
+        bent = theta * (1 + k[0] * theta**2 + k[1] * theta**4 + k[2] * theta**6 + k[3] * theta**8)
+        return xy * np.where(r > 1e-12, bent / np.maximum(r, 1e-12), 1.0)[..., None]
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, tilt_x, tilt_y = np.pad(
+        camera.distortion, (0, 14 - len(camera.distortion))
+    )
+    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + s1 * r2 + s2 * r2 * r2
+    bent_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + s3 * r2 + s4 * r2 * r2
+    bent = np.stack([bent_x, bent_y], axis=-1)
+    return _tilt(bent, tilt_x, tilt_y) if tilt_x or tilt_y else bent
+
+
+def _tilt(xy: NDArray[np.float64], tilt_x: float, tilt_y: float) -> NDArray[np.float64]:
+    """Scheimpflug sensor tilt: OpenCV's last two coefficients."""
+    cx, sx, cy, sy = np.cos(tilt_x), np.sin(tilt_x), np.cos(tilt_y), np.sin(tilt_y)
+    R = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]])
+    plane = np.array([[R[2, 2], 0, -R[0, 2]], [0, R[2, 2], -R[1, 2]], [0, 0, 1.0]])
+    bent = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1) @ (plane @ R).T
+    return np.asarray(bent[..., :2] / bent[..., 2:])
