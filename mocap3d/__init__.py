@@ -1,0 +1,1 @@
+"""mocap3d: video in, animation out."""
