@@ -198,10 +198,11 @@ def wrong_everywhere(source: Source) -> list[str]:
 def wrong_habits(source: Source) -> list[str]:
     """Statements that library code does without, as lines to read."""
     wrong = []
+    tree = source.tree
     # The rooms in which a command line lives: the CLI, and `python -m mocap3d.data_prep.NAME`.
-    mains = [node for node in source.tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
     talks = [node for main in mains for node in ast.walk(main)] if source.room == "data_prep" else []
-    for node, _ in _walk(source.tree, at_top=True):
+    for node, _ in _walk(tree, at_top=True):
         what = ""
         if isinstance(node, ast.Assert):
             what = "assert: raise an error that says what must be, what came, what to do"
