@@ -1,0 +1,176 @@
+"""When do heels and toes stand on the ground? Judged from joints alone, in the world or in a still camera's frame.
+
+A point that touches the ground does not move; while a foot swings it moves two to three times as fast as its owner. Speed
+therefore decides, and needs neither gravity nor floor. Where "up" is known, height above the ground speaks too, and a
+foot held still in the air is no longer taken for a standing one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import minimum_filter1d
+
+from mocap3d.base.checks import as_floats, as_fps
+from mocap3d.base.errors import InputError
+
+__all__ = ["CONTACT_POINTS", "ContactSettings", "foot_contacts"]
+
+Floats = NDArray[np.float64]
+
+CONTACT_POINTS: Final = ("left heel", "left toe", "right heel", "right toe")
+"""The order of the last axis of every contact array."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSettings:
+    """Thresholds of ``foot_contacts``; times in seconds, so that a clip at 120 fps gives what one at 30 fps gives.
+
+    Attributes:
+        still_mps: slower than this a point surely stands. Joints lifted from video jitter by about 1 cm, which the
+            derivative over ``derivative_s`` turns into 0.1 to 0.2 m/s.
+        moving_mps: faster than this it surely does not. At a stroll of 0.5 m/s a foot must average 1.2 m/s in the air,
+            since it has 40 % of the time for 100 % of the way.
+        derivative_s: the speed is the slope of a straight line through this much time, before or after a frame.
+        low_m: closer to the ground than this, height is no objection (shoes, noise).
+        high_m: further above it than this, a point cannot stand.
+        support_s: without ``floor_m`` the ground is the lowest that points of this kind come within so many seconds
+            before and after; long enough for a jump.
+        shortest_s: contacts and gaps shorter than this are noise. A sprinter's foot stands for 0.1 s.
+    """
+
+    still_mps: float = 0.25
+    moving_mps: float = 0.65
+    derivative_s: float = 0.1
+    low_m: float = 0.05
+    high_m: float = 0.12
+    support_s: float = 1.0
+    shortest_s: float = 0.06
+
+    def __post_init__(self) -> None:
+        """Check that thresholds are ordered and times positive."""
+        if not (0 < self.still_mps < self.moving_mps and 0 <= self.low_m < self.high_m):
+            raise InputError("contact settings need 0 < still_mps < moving_mps and 0 <= low_m < high_m")
+        if not all(math.isfinite(t) and t > 0 for t in (self.derivative_s, self.support_s, self.shortest_s)):
+            raise InputError("derivative_s, support_s and shortest_s must be above 0 seconds")
+
+
+def foot_contacts(
+    points_m: ArrayLike,
+    fps: Fraction | float,
+    *,
+    up: ArrayLike | None = None,
+    floor_m: float | None = None,
+    settings: ContactSettings | None = None,
+) -> Floats:
+    """Judge which of the four points stand on the ground.
+
+    Args:
+        points_m: (T, 4, 3) left heel, left toe, right heel, right toe, in any frame that does not move; NaN is "not
+            known". Ankles may stand in for heels, as long as ``floor_m`` is not given.
+        fps: frames per second.
+        up: (3,) direction against gravity in the frame of the points; None judges by speed alone, as is right before
+            gravity is known, and on stairs.
+        floor_m: height of the floor along ``up``; None takes what the points stand on nearby in time.
+        settings: thresholds.
+
+    Returns:
+        (T, 4) in 0..1: 0 in the air or not known, 0.5 to 1 on the ground, by how sure it is. Fewer than two frames
+        show no speed: all 0.
+
+    Raises:
+        InputError: wrong shape or frame rate, ``floor_m`` without ``up``, or ``up`` is zero.
+    """
+    points = as_floats("points_m", points_m, (None, len(CONTACT_POINTS), 3))
+    rate = float(as_fps(fps))
+    chosen = ContactSettings() if settings is None else settings
+    if floor_m is not None and up is None:
+        raise InputError("floor_m is a height along up: give up too")
+    if len(points) < 2:
+        return np.zeros(points.shape[:2])
+    score = _fades(_speed_mps(points, rate, chosen.derivative_s), chosen.still_mps, chosen.moving_mps)
+    if up is not None:
+        height_m = _height_above_support(points, up, floor_m, frames=round(chosen.support_s * rate))
+        score = score * _fades(height_m, chosen.low_m, chosen.high_m)
+    known = np.isfinite(points).all(axis=-1)
+    score = np.where(known & np.isfinite(score), score, 0.0)
+    shortest = max(1, round(chosen.shortest_s * rate))
+    standing = np.stack([_standing(column, shortest) for column in score.T], axis=-1)
+    return np.where(standing & known, np.maximum(score, 0.5), 0.0)
+
+
+def _speed_mps(points: Floats, rate: float, seconds: float) -> Floats:
+    """Speed (T, 4): the smaller of the slopes before and after each frame, so that steps in speed stay sharp.
+
+    A frame at the very start of a stance has a still future, one at its end a still past. A single wrong frame spoils
+    only itself.
+    """
+    frames = max(1, round(seconds * rate))
+    after = _slope_after(points, frames)
+    before = _slope_after(points[::-1], frames)[::-1]
+    slower = np.fmin(np.linalg.norm(after, axis=-1), np.linalg.norm(before, axis=-1))
+    return np.asarray(slower * rate)
+
+
+def _slope_after(points: Floats, frames: int) -> Floats:
+    """Slope per frame of the least-squares line through each frame and those after it; NaN where too few are known."""
+    padded = np.concatenate([points, np.full((frames, *points.shape[1:]), np.nan)])
+    count = sum_k = sum_kk = np.zeros(points.shape)
+    sum_x = sum_kx = np.zeros(points.shape)
+    for k in range(frames + 1):
+        x = padded[k : k + len(points)]
+        seen = np.isfinite(x)
+        x = np.where(seen, x - points, 0.0)  # relative to the frame itself: no digits lost far from the origin
+        count, sum_k, sum_kk = count + seen, sum_k + k * seen, sum_kk + k * k * seen
+        sum_x, sum_kx = sum_x + x, sum_kx + k * x
+    spread = count * sum_kk - sum_k * sum_k
+    enough = count >= min(len(points), max(2, (frames + 1) // 2 + 1))
+    slope = (count * sum_kx - sum_k * sum_x) / np.where(enough, spread, 1.0)
+    return np.where(enough, slope, np.nan)
+
+
+def _height_above_support(points: Floats, up: ArrayLike, floor_m: float | None, frames: int) -> Floats:
+    """Height (T, 4) above the floor, or above the lowest that heels (toes) come nearby in time."""
+    direction = as_floats("up", up, (3,))
+    length = float(np.linalg.norm(direction))
+    if not length > 0:
+        raise InputError("up must have a direction, got zero or NaN")
+    height = points @ (direction / length)
+    if floor_m is not None:
+        return np.asarray(height - floor_m)
+    of_kind = height.reshape(len(points), 2, 2)  # frame, side, heel or toe
+    lowest = np.where(np.isnan(of_kind), np.inf, of_kind).min(axis=1)
+    support = minimum_filter1d(lowest, 2 * frames + 1, axis=0, mode="nearest")
+    return np.asarray(height - np.tile(support, 2))
+
+
+def _fades(value: Floats, full: float, none: float) -> Floats:
+    """Fall smoothly from 1 at ``full`` to 0 at ``none``."""
+    x = np.clip((none - value) / (none - full), 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
+def _standing(score: Floats, shortest: int) -> NDArray[np.bool_]:
+    """Decide frame by frame (T,): hysteresis, then gaps and contacts below ``shortest`` frames removed."""
+    standing = np.zeros(len(score), dtype=np.bool_)
+    for start, stop in _runs(score > 0.3):
+        standing[start:stop] = score[start:stop].max() > 0.7  # begun by a sure frame, kept by fair ones
+    for start, stop in _runs(~standing):
+        if stop - start < shortest and start > 0 and stop < len(score):
+            standing[start:stop] = True
+    for start, stop in _runs(standing):
+        if stop - start < min(shortest, len(score)):
+            standing[start:stop] = False
+    return standing
+
+
+def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of every stretch of True."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
