@@ -1,0 +1,146 @@
+"""Nodes and columns of numbers -> a Motion on a Rig."""
+
+from __future__ import annotations
+
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.errors import FileFormatError, Mocap3dWarning
+from mocap3d.base.motion import Motion
+from mocap3d.base.rig import Rig, Tip
+from mocap3d.base.skeleton import ROOT, Skeleton
+from mocap3d.output.bvh.euler import euler_to_wxyz
+from mocap3d.output.bvh.hierarchy import Node
+from mocap3d.output.bvh.names import mirror_from_names, unique_names
+
+__all__ = ["SEVERAL_ROOTS", "motion_from_columns"]
+
+Floats = NDArray[np.float64]
+
+SEVERAL_ROOTS: Final = "(several roots)"
+"""The name of the synthetic joint 0 under which several roots hang; the writer leaves it out."""
+
+_LARGEST_PLACE: Final = 1e12  # beyond this a file is broken, whatever its unit
+
+
+def motion_from_columns(nodes: list[Node], columns: Floats | None, fps: Fraction, unit_m: float, path: str) -> Motion:
+    """Build the motion that a file holds.
+
+    Args:
+        nodes: the hierarchy, in file order.
+        columns: (T, C) numbers, C channels in file order; None gives one frame in rest pose.
+        fps: frames per second.
+        unit_m: metres per unit of the file.
+        path: the file, for messages and the skeleton's name.
+
+    Raises:
+        FileFormatError: a place beyond any measure.
+    """
+    joints = _joints(nodes, path)
+    rig = _rig(nodes, joints, unit_m, path)
+    several = len(rig.skeleton) - len(joints)  # 1 when there is a synthetic root, else 0
+    frames = 1 if columns is None else len(columns)
+    local_wxyz = np.zeros((frames, len(rig.skeleton), 4))
+    local_wxyz[..., 0] = 1.0
+    local_m = np.broadcast_to(rig.offsets_m, (frames, *rig.offsets_m.shape)).copy()
+    moving = False  # whether an inner joint has position channels
+    if columns is not None:
+        _turn(local_wxyz[:, several:], nodes, joints, columns)
+        moving = _place(local_m[:, several:], nodes, joints, columns, unit_m, path)
+    return Motion(
+        rig=rig,
+        fps=fps,
+        local_wxyz=local_wxyz,
+        root_m=local_m[:, 0],
+        local_m=local_m if moving or several else None,
+    )
+
+
+def _joints(nodes: list[Node], path: str) -> list[int]:
+    """Choose the nodes that are joints: all but plain End Sites."""
+    has_children = {node.parent for node in nodes}
+    joints = []
+    for n, node in enumerate(nodes):
+        if node.is_end and (node.channels or n in has_children):
+            _warn(path, f"the End Site in line {node.line} has channels or children and is read as a joint")
+        if not node.is_end or node.channels or n in has_children:
+            joints.append(n)
+    return joints
+
+
+def _rig(nodes: list[Node], joints: list[int], unit_m: float, path: str) -> Rig:
+    index = {n: j for j, n in enumerate(joints)}
+    raw_names = [nodes[n].name or (f"{nodes[nodes[n].parent].name}_end" if nodes[n].is_end else "") for n in joints]
+    parents = [index.get(nodes[n].parent, ROOT) for n in joints]
+    offsets = [nodes[n].offset or (0.0, 0.0, 0.0) for n in joints]
+    first = 0
+    if parents.count(ROOT) > 1:
+        first = 1
+        raw_names, offsets = [SEVERAL_ROOTS, *raw_names], [(0.0, 0.0, 0.0), *offsets]
+        parents = [ROOT, *(parent + 1 for parent in parents)]  # ROOT is -1: a root's parent becomes 0
+    names = unique_names(raw_names)
+    changed = [name for raw, name in zip(raw_names, names, strict=True) if raw != name]
+    if changed:
+        _warn(path, f"joint names must be unique and not empty; renamed: {', '.join(changed[:10])}")
+    skeleton = Skeleton(
+        name=Path(path).stem, joint_names=names, parents=tuple(parents), mirror=mirror_from_names(names)
+    )
+    tips = [
+        Tip(
+            name=node.name or f"{nodes[node.parent].name}_end",
+            parent=index[node.parent] + first,
+            offset_m=np.array(node.offset) * unit_m,
+        )
+        for n, node in enumerate(nodes)
+        if n not in index
+    ]
+    rest_wxyz = np.tile([1.0, 0.0, 0.0, 0.0], (len(names), 1))
+    return Rig(skeleton=skeleton, offsets_m=np.array(offsets) * unit_m, rest_wxyz=rest_wxyz, tips=tuple(tips))
+
+
+def _columns_of(nodes: list[Node], joints: list[int], kind: str) -> list[list[tuple[int, int]]]:
+    """List (column, axis) of the channels of one kind for each joint."""
+    result = []
+    column = 0
+    for n in joints:
+        channels = nodes[n].channels or ()
+        result.append([(column + c, axis) for c, (what, axis) in enumerate(channels) if what == kind])
+        column += len(channels)
+    return result
+
+
+def _turn(local_wxyz: Floats, nodes: list[Node], joints: list[int], columns: Floats) -> None:
+    """Fill local_wxyz (T, J, 4); joints with the same order of axes go together."""
+    by_axes: dict[tuple[int, ...], list[int]] = {}
+    channels = _columns_of(nodes, joints, "rotation")
+    for j, of_joint in enumerate(channels):
+        by_axes.setdefault(tuple(axis for _, axis in of_joint), []).append(j)
+    for axes, alike in by_axes.items():
+        picked = [[column for column, _ in channels[j]] for j in alike]
+        for start in range(0, len(columns), 256):  # blocks that stay in the processor's cache
+            rows = slice(start, start + 256)
+            if axes:
+                local_wxyz[rows, alike] = euler_to_wxyz(np.deg2rad(columns[rows, picked]), axes)
+
+
+def _place(local_m: Floats, nodes: list[Node], joints: list[int], columns: Floats, unit_m: float, path: str) -> bool:
+    """Fill local_m (T, J, 3) from position channels; tell whether a joint that is not a root has any."""
+    inner = False
+    for j, of_joint in enumerate(_columns_of(nodes, joints, "position")):
+        for column, axis in of_joint:
+            values = columns[:, column]
+            if np.abs(values).max() > _LARGEST_PLACE:
+                name = nodes[joints[j]].name
+                raise FileFormatError(f"joint {name!r} is placed at {np.abs(values).max():g} units", path=path)
+            local_m[:, j, axis] = values * unit_m
+            inner = inner or nodes[joints[j]].parent != ROOT
+    return inner
+
+
+def _warn(path: str, message: str) -> None:
+    warnings.warn(f"{path}: {message}", Mocap3dWarning, stacklevel=2)
