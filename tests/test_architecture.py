@@ -39,10 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-# Packages that only some rooms may import at all. Files that run a network on CUDA stand here one by one.
+# Packages that only some rooms may import at all. A file elsewhere that must run on CUDA is added here by its path.
 ONLY_IN: dict[str, set[str]] = {
     "cv2": {"cameras", "detect"},
-    "torch": {"nets", "train", "mocap3d/detect/torch_session.py"},
+    "torch": {"nets", "train"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
