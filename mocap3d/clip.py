@@ -1,0 +1,138 @@
+"""What ``capture`` returns: the people of a video in motion, and everything that led to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mocap3d.base.camera import Camera
+from mocap3d.base.errors import InputError
+from mocap3d.base.ground import Ground
+from mocap3d.base.motion import Motion
+from mocap3d.base.pose import Pose2D, Pose3D
+from mocap3d.base.shot import Shot
+
+__all__ = ["Clip", "Performance"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Performance:
+    """One person in one shot.
+
+    Attributes:
+        person: 1 is the one seen longest and largest; numbers start again in every shot.
+        shot: index into ``Clip.shots``.
+        motion: rotations on a rig, in the world.
+        pose2d: joints in the picture, the same frames.
+        pose3d: joints in the world that the motion was solved from, the same frames.
+        unobserved: parts of the body that the pictures did not show and that stay at rest.
+    """
+
+    person: int
+    shot: int
+    motion: Motion
+    pose2d: Pose2D
+    pose3d: Pose3D
+    unobserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip:
+    """A captured video.
+
+    Attributes:
+        source: the video.
+        performances: shot by shot, in each the most prominent person first; at least one.
+        shots: stretches between cuts.
+        cameras: one per view.
+        grounds: one per shot; None where nobody was captured.
+        settings: how it was made: what was given and what was assumed, by name.
+        notes: what a user should know about the result.
+    """
+
+    source: Path
+    performances: tuple[Performance, ...]
+    shots: tuple[Shot, ...]
+    cameras: tuple[Camera, ...]
+    grounds: tuple[Ground | None, ...]
+    settings: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def motion(self) -> Motion:
+        """The first motion: of the most prominent person in the first shot that shows one."""
+        return self.performances[0].motion
+
+    @property
+    def motions(self) -> tuple[Motion, ...]:
+        """The motions of all performances."""
+        return tuple(performance.motion for performance in self.performances)
+
+    def save(self, path: str | os.PathLike[str], **options: object) -> tuple[Path, ...]:
+        """Write the motions to files whose format the extension chooses.
+
+        Args:
+            path: one performance goes to this very file; of several, each goes to a file of its own, with ``-shot2``
+                and ``-person2`` put before the extension as far as they are needed to tell them apart.
+            options: passed to the format's writer (for BVH: ``order``, ``unit`` ...).
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: unknown extension, or the file cannot be written.
+        """
+        from mocap3d.output import write  # formats are loaded when first needed
+
+        paths = self.paths(path)
+        for target, motion in zip(paths, self.motions, strict=True):
+            write(motion, target, **options)
+        return paths
+
+    def paths(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Name the files that ``save`` writes, one per performance."""
+        target = Path(path)
+        shots = {performance.shot for performance in self.performances}
+        named = []
+        for performance in self.performances:
+            in_shot = [other for other in self.performances if other.shot == performance.shot]
+            suffix = f"-shot{performance.shot + 1}" if len(shots) > 1 else ""
+            suffix += f"-person{performance.person}" if len(in_shot) > 1 else ""
+            named.append(target.with_name(f"{target.stem}{suffix}{target.suffix}"))
+        return tuple(named)
+
+    def summary(self) -> dict[str, object]:
+        """Tell in plain numbers what was captured and how sure it is; every value is JSON."""
+        return {
+            "source": str(self.source),
+            "settings": dict(self.settings),
+            "shots": [
+                {"start": shot.start, "stop": shot.stop, "camera_moves": shot.camera_moves} for shot in self.shots
+            ],
+            "people": [self._person(performance) for performance in self.performances],
+            "notes": list(self.notes),
+        }
+
+    def _person(self, performance: Performance) -> dict[str, object]:
+        motion = performance.motion
+        ground = self.grounds[performance.shot]
+        if ground is None:
+            raise InputError(f"shot {performance.shot} has people but no ground")
+        steps = np.linalg.norm(np.diff(motion.root_m[:, [0, 2]], axis=0), axis=-1)
+        return {
+            "person": performance.person,
+            "shot": performance.shot,
+            "start_frame": motion.start_frame,
+            "frames": len(motion),
+            "fps": float(motion.fps),
+            "seen": round(float((performance.pose2d.confidence > 0).any(axis=1).mean()), 3),
+            "path_m": round(float(steps.sum()), 2),
+            "unobserved": list(performance.unobserved),
+            "up_std_deg": [round(value, 1) for value in ground.up_std_deg],
+            "floor_std_m": round(ground.floor_std_m, 3),
+            "footfalls": ground.footfalls,
+        }

@@ -1,0 +1,1 @@
+"""Joints -> rotations on a rig."""

@@ -1,0 +1,282 @@
+"""Joints in the world -> rotations on a rig, frame by frame and closed-form.
+
+Every bone is aimed from where its joint really is (after forward kinematics) at the next observed joint, so errors do not pile
+up along a limb and bone lengths are the rig's in every frame. Aiming leaves one freedom per bone, the twist about itself.
+The rules:
+
+* **Hips** lie along the line between the hip joints and lean as the spine does.
+* **Spine**: ``spine`` aims at the middle of the back and takes half of the twist between hips and shoulders; ``chest`` aims at the
+  base of the neck and faces as the shoulder line says; ``upperChest`` follows it.
+* **Neck and head**: the head looks at the face point; the neck takes half of its turn.
+* **Elbows and knees** are hinges: the plane in which a limb bends decides the twist of its upper bone. A limb that is nearly straight
+  (bent less than 6°; fully trusted from 20°) has no such plane: it keeps, in between smoothly, the twist of the shortest turn
+  from its rest direction. The lower bone turns from the upper one by the shortest turn.
+* **Feet** aim at the toe tip and stay level with the shin's hinge; toes, wrists and hands stay at rest: nothing observes them.
+* A lower body that was not seen stays at rest under level hips (``unobserved``).
+
+The smoothing that comes first is zero-phase and stated in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from mocap3d.base.contacts import foot_contacts
+from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import sole_points
+from mocap3d.base.motion import Motion
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.rig import Rig
+from mocap3d.base.rotations import matrix_to_wxyz, rotation_between, rotvec_to_matrix, wxyz_continuous, wxyz_to_matrix
+from mocap3d.base.skeleton import ROOT
+from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20
+from mocap3d.motion.body import rig_from
+
+__all__ = ["SolveSettings", "solve", "unobserved"]
+
+Floats = NDArray[np.float64]
+
+LEGS = ("left_knee", "left_ankle", "left_toe", "right_knee", "right_ankle", "right_toe")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveSettings:
+    """How joints become rotations.
+
+    Attributes:
+        smoothing_s: standard deviation of the Gaussian over joint positions; 0.03 s passes motion up to about 4 Hz.
+        twist_smoothing_s: the same for the bending planes of elbows and knees.
+        straight_deg: the plane of a limb bent less than the first angle is ignored, more than the second fully trusted.
+        unseen_share: a lower body unseen in more than this share of the frames is left at rest.
+    """
+
+    smoothing_s: float = 0.03
+    twist_smoothing_s: float = 0.1
+    straight_deg: tuple[float, float] = (6.0, 20.0)
+    unseen_share: float = 0.7
+
+
+def unobserved(pose: Pose3D, settings: SolveSettings | None = None) -> tuple[str, ...]:
+    """Name the parts of the body that too few frames show: () or ("lower body",)."""
+    settings = settings or SolveSettings()
+    legs = pose.confidence[:, [pose.skeleton.index(name) for name in LEGS]]
+    return ("lower body",) if float(np.mean(legs == 0)) > settings.unseen_share else ()
+
+
+def solve(
+    pose: Pose3D, *, rig: Rig | None = None, start_frame: int = 0, settings: SolveSettings | None = None
+) -> Motion:
+    """Find the rotations of a humanoid rig that bring its joints to the given ones.
+
+    Args:
+        pose: LIFTER_20 joints in the world, +Y up; frames without a value are bridged linearly.
+        rig: a humanoid rig; estimated from the clip when None (left and right equal).
+        start_frame: frame of the source that frame 0 stands for.
+        settings: smoothing and thresholds.
+
+    Returns:
+        A motion on ``rig`` with foot contacts; bone lengths are constant.
+
+    Raises:
+        InputError: another skeleton, joints in a camera's frame, or not a single finite frame.
+    """
+    settings = settings or SolveSettings()
+    if pose.skeleton != LIFTER_20 or pose.frame != "world":
+        raise InputError(
+            f"solve needs {LIFTER_20.name} joints in the world, got {pose.skeleton.name} in frame {pose.frame!r}"
+        )
+    if rig is not None and rig.skeleton != HUMANOID_22:
+        raise InputError(f"solve needs a rig with the skeleton {HUMANOID_22.name}, got {rig.skeleton.name}")
+    rig = rig_from(pose) if rig is None else rig
+    legs_seen = not unobserved(pose, settings)
+    joints = _smooth(_bridge(pose.xyz_m), settings.smoothing_s * float(pose.fps))
+    world = _Aimer(rig, joints, float(pose.fps), settings).aim(legs_seen)  # (T, 22, 3, 3) world_from_joint
+    local = world.copy()
+    for j, parent in enumerate(rig.skeleton.parents):
+        if parent != ROOT:
+            local[:, j] = np.swapaxes(world[:, parent], -1, -2) @ world[:, j]
+    motion = Motion(
+        rig=rig,
+        fps=pose.fps,
+        local_wxyz=wxyz_continuous(matrix_to_wxyz(local)),
+        root_m=joints[:, 0],
+        start_frame=start_frame,
+    )
+    up = np.array([0.0, 1.0, 0.0])
+    contacts = foot_contacts(sole_points(motion), pose.fps, up=up) if legs_seen else np.zeros((len(pose), 4))
+    return Motion(
+        rig=rig,
+        fps=motion.fps,
+        local_wxyz=motion.local_wxyz,
+        root_m=motion.root_m,
+        contacts=contacts,
+        start_frame=start_frame,
+    )
+
+
+class _Aimer:
+    """World rotations (T, 3, 3) and positions (T, 3) of the rig's joints, filled from the hips outwards."""
+
+    def __init__(self, rig: Rig, joints: Floats, fps: float, settings: SolveSettings) -> None:
+        self.rig, self.joints, self.fps, self.settings = rig, joints, fps, settings
+        self.turn: dict[str, Floats] = {}
+        self.place: dict[str, Floats] = {"hips": joints[:, 0]}
+
+    def aim(self, legs_seen: bool) -> Floats:
+        """Return (T, 22, 3, 3) world_from_joint."""
+        self._torso(legs_seen)
+        for side in ("left", "right"):
+            self._arm(side)
+            self._leg(side, legs_seen)
+        return np.stack([self.turn[name] for name in self.rig.skeleton.joint_names], axis=1)
+
+    def _seen(self, name: str) -> Floats:
+        return self.joints[:, LIFTER_20.index(name)]
+
+    def _rest(self, name: str) -> Floats:
+        """The offset of a joint from its parent at rest."""
+        return self.rig.offsets_m[self.rig.skeleton.index(name)]
+
+    def _tip(self, name: str) -> Floats:
+        """The offset of the tip that hangs on a joint."""
+        return next(tip.offset_m for tip in self.rig.tips if tip.parent == self.rig.skeleton.index(name))
+
+    def _set(self, name: str, turn: Floats) -> None:
+        """Fix a joint's rotation, and thereby where its children are."""
+        self.turn[name] = turn
+        index = self.rig.skeleton.index(name)
+        for child, parent in enumerate(self.rig.skeleton.parents):
+            if parent == index:
+                self.place[self.rig.skeleton.joint_names[child]] = self.place[name] + turn @ self.rig.offsets_m[child]
+
+    def _torso(self, legs_seen: bool) -> None:
+        up, across = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+        shoulders = self._seen("left_shoulder") - self._seen("right_shoulder")
+        if legs_seen:
+            hip_line = self._seen("left_hip") - self._seen("right_hip")
+            self._set("hips", _frames(hip_line, self._seen("spine") - self._seen("pelvis"), across, up))
+        else:
+            self._set("hips", _frames(np.broadcast_to(up, shoulders.shape), shoulders, up, across))
+        # Seen from where the chest will be, the shoulders say how far the trunk is twisted.
+        trunk = _frames(self._seen("thorax") - self._seen("spine"), shoulders, up, across)
+        lower = _aimed(self.turn["hips"], self._rest("chest"), self._seen("spine") - self.place["spine"])
+        self._set("spine", _share_twist(lower, trunk, self._rest("chest")))
+        chest = _frames(self._seen("thorax") - self.place["chest"], shoulders, up, across)
+        self._set("chest", chest)
+        self._set("upperChest", chest)
+        skull = self._seen("neck")
+        centre = (skull + self._seen("head")) / 2
+        head = _frames(self._seen("face") - centre, self._seen("head") - skull, np.array([0.0, 0.0, 1.0]), up)
+        neck = _aimed(chest, self._rest("head"), skull - self.place["neck"])
+        self._set("neck", _share_twist(neck, head, self._rest("head")))
+        self._set("head", head)
+
+    def _arm(self, side: str) -> None:
+        clavicle = _aimed(
+            self.turn["upperChest"],
+            self._rest(f"{side}UpperArm"),
+            self._seen(f"{side}_shoulder") - self.place[f"{side}Shoulder"],
+        )
+        self._set(f"{side}Shoulder", clavicle)
+        # At rest (palms down) an elbow bends the hand forwards, +Z: about -Y on the left, +Y on the right.
+        hinge = np.array([0.0, -1.0 if side == "left" else 1.0, 0.0])
+        self._limb(f"{side}UpperArm", f"{side}LowerArm", f"{side}Hand", f"{side}_elbow", f"{side}_wrist", hinge)
+        self._set(f"{side}Hand", self.turn[f"{side}LowerArm"])
+
+    def _leg(self, side: str, seen: bool) -> None:
+        names = [f"{side}{bone}" for bone in ("UpperLeg", "LowerLeg", "Foot", "Toes")]
+        if not seen:
+            for name in names:
+                self._set(name, self.turn["hips"])
+            return
+        # A knee bends the foot backwards, -Z: about +X.
+        across = np.array([1.0, 0.0, 0.0])
+        self._limb(names[0], names[1], names[2], f"{side}_knee", f"{side}_ankle", across)
+        rest = self._rest(names[3]) + self._tip(names[3])
+        to_toe = self._seen(f"{side}_toe") - self.place[names[2]]
+        self._set(names[2], _frames(to_toe, self.turn[names[1]][..., 0], rest, across))
+        self._set(names[3], self.turn[names[2]])
+
+    def _limb(self, upper: str, lower: str, end: str, middle_joint: str, end_joint: str, hinge: Floats) -> None:
+        """Aim two bones; the plane in which they bend turns the upper one about itself."""
+        parent = self.turn[self.rig.skeleton.joint_names[self.rig.skeleton.parents[self.rig.skeleton.index(upper)]]]
+        bone = _unit(self._seen(middle_joint) - self.place[upper])
+        straight = _aimed(parent, self._rest(lower), bone)
+        middle = self.place[upper] + bone * np.linalg.norm(self._rest(lower))
+        forearm = _unit(self._seen(end_joint) - middle)
+        twist = self._twist(bone, forearm, straight @ hinge)
+        self._set(upper, rotvec_to_matrix(bone * twist[:, None]) @ straight)
+        self._set(lower, _aimed(self.turn[upper], self._rest(end), forearm))
+
+    def _twist(self, bone: Floats, forearm: Floats, hinge: Floats) -> Floats:
+        """The angle (T,) about ``bone`` that turns ``hinge`` onto the axis the limb bends about.
+
+        Angles are averaged over time as unit complex numbers, weighted by how far the limb is bent; a trace of angle 0 decides
+        where nothing is known.
+        """
+        axis = np.cross(bone, forearm)
+        angle = np.arctan2(_dot(np.cross(hinge, axis), bone), _dot(hinge, axis))
+        low, high = np.sin(np.radians(self.settings.straight_deg))
+        bent = np.clip((np.linalg.norm(axis, axis=-1) - low) / (high - low), 0.0, 1.0)
+        bent = np.where(_dot(bone, forearm) < 0, 1.0, bent)  # more than a right angle
+        turning = bent * np.exp(1j * angle)
+        sigma = self.settings.twist_smoothing_s * self.fps
+        smooth = _smooth(turning.real, sigma) + 1j * _smooth(turning.imag, sigma)
+        return np.asarray(np.angle(smooth + 0.05))
+
+
+def _bridge(xyz_m: Floats) -> Floats:
+    """Fill frames without a value linearly in time; before the first and after the last, hold."""
+    filled = xyz_m.copy()
+    frames = np.arange(len(xyz_m))
+    for j in range(xyz_m.shape[1]):
+        known = np.isfinite(xyz_m[:, j]).all(axis=-1)
+        if not known.any():
+            raise InputError(f"joint {LIFTER_20.joint_names[j]!r} has no value in any frame")
+        for axis in range(3):
+            filled[:, j, axis] = np.interp(frames, frames[known], xyz_m[known, j, axis])
+    return filled
+
+
+def _smooth(values: Floats, sigma_frames: float) -> Floats:
+    if sigma_frames <= 0 or len(values) < 2:
+        return values
+    return np.asarray(gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest"))
+
+
+def _frames(primary: Floats, secondary: Floats, rest_primary: Floats, rest_secondary: Floats) -> Floats:
+    """Rotations that turn one rest direction onto ``primary`` and a second one towards ``secondary``."""
+    rest = _basis(rest_primary, rest_secondary)
+    return np.asarray(_basis(primary, secondary) @ rest.T)
+
+
+def _basis(primary: Floats, secondary: Floats) -> Floats:
+    first = _unit(primary)
+    second = _unit(secondary - first * _dot(first, secondary)[..., None])
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+
+def _aimed(turn: Floats, rest: Floats, towards: Floats) -> Floats:
+    """The rotation nearest to ``turn`` that points ``rest`` towards a direction."""
+    return np.asarray(wxyz_to_matrix(rotation_between(turn @ rest, towards)) @ turn)
+
+
+def _share_twist(turn: Floats, goal: Floats, axis: Floats) -> Floats:
+    """Add half of the twist about ``axis`` (in the bone's own frame) that is left between ``turn`` and ``goal``."""
+    along = axis / np.linalg.norm(axis)
+    wxyz = matrix_to_wxyz(np.swapaxes(turn, -1, -2) @ goal)
+    angle = 2 * np.arctan2(wxyz[..., 1:] @ along, wxyz[..., 0])
+    angle = (angle + np.pi) % (2 * np.pi) - np.pi
+    return np.asarray(turn @ rotvec_to_matrix(angle[..., None] / 2 * along))
+
+
+def _unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    return np.asarray((a * b).sum(axis=-1))

@@ -1,0 +1,292 @@
+"""The steps in order: video -> 2D joints -> who is who -> 3D joints -> the world -> rotations."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.camera import Camera
+from mocap3d.base.errors import InputError, Mocap3dWarning
+from mocap3d.base.ground import Ground
+from mocap3d.base.motion import Motion
+from mocap3d.base.pose import Pose2D, Pose3D
+from mocap3d.base.shot import Shot
+from mocap3d.clip import Clip, Performance
+
+if TYPE_CHECKING:
+    from mocap3d.cameras.video import Video
+    from mocap3d.detect.people import Detections
+
+__all__ = ["DEFAULT_FOV_DEG", "DEFAULT_HEIGHT_M", "Progress", "capture"]
+
+DEFAULT_HEIGHT_M = 1.70
+"""Stature when nobody says otherwise: between the means of adult women and men (NCD-RisC 2016)."""
+
+DEFAULT_FOV_DEG = 60.0
+"""Along the longer side: the video mode of a phone's main camera, 24-28 mm equivalent less the stabiliser's crop."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the step's name, how much is done, and of how much (None: unknown)."""
+
+
+def capture(
+    video: str | os.PathLike[str],
+    *,
+    cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None = None,
+    fov_deg: float | None = None,
+    height_m: float | None = None,
+    camera_tilt_deg: float | None = None,
+    person: int | Literal["all"] | None = None,
+    start: int | None = None,
+    stop: int | None = None,
+    fps: float | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Clip:
+    """Turn a video of people into motion, with one still camera.
+
+    Args:
+        video: a video file, or a folder of images (which needs ``fps``).
+        cameras: the lens: a camera file (TOML), a ``Camera``, or a sequence of one.
+        fov_deg: instead of ``cameras``: degrees that the longer side of the picture shows. Without either, what the
+            file says about its lens, else ``DEFAULT_FOV_DEG``. A wrong value shears depth, not what the picture shows.
+        height_m: stature of the people; sets the scale of everything. ``DEFAULT_HEIGHT_M`` when None.
+        camera_tilt_deg: how far the camera looks down, if measured.
+        person: 1 is the one seen longest and largest (the default), "all" captures everyone.
+        start, stop: frames of the video to use, as in ``range``.
+        fps: for folders of images their rate; for videos the rate to resample to.
+        device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
+        progress: told how far the work is.
+
+    Returns:
+        The captured clip; every shot is captured by itself.
+
+    Raises:
+        InputError: unusable video or option, or nobody in the picture.
+        MissingExtraError: ``device="cuda"`` without torch.
+    """
+    _check_options(fov_deg, height_m, camera_tilt_deg, cameras)
+    height = DEFAULT_HEIGHT_M if height_m is None else height_m
+    tell = progress or (lambda step, done, total: None)
+    watched = _watch(video, start, stop, fps, device, tell)
+    camera, lens = _camera(cameras, fov_deg, watched)
+    notes: list[str] = []
+    performances: list[Performance] = []
+    grounds: list[Ground | None] = []
+    for index, shot in enumerate(watched.shots):
+        tell("solve", index, len(watched.shots))
+        notes += _shot_notes(shot)
+        people = _people_of_shot(watched, shot, person, notes)
+        placed = [_lift_person(pose2d, first, camera, height, device, notes) for pose2d, first in people]
+        done, ground = _to_world(placed, index, camera, height, camera_tilt_deg)
+        performances += done
+        grounds.append(ground)
+    tell("solve", len(watched.shots), len(watched.shots))
+    if not performances:
+        raise InputError(f"{video}: nobody was found in the picture ({'; '.join(notes)})")
+    for performance in performances:
+        notes += [
+            f"person {performance.person}: the {part} was not seen and stays at rest"
+            for part in performance.unobserved
+        ]
+    for note in notes:
+        warnings.warn(note, Mocap3dWarning, stacklevel=2)
+    settings = {
+        "height_m": height,
+        "height": "default" if height_m is None else "given",
+        "fov_deg": round(camera.fov_deg, 2),
+        "fov": lens,
+        "camera_tilt_deg": camera_tilt_deg,
+        "person": "default" if person is None else person,
+        "device": device,
+    }
+    return Clip(
+        source=Path(video),
+        performances=tuple(performances),
+        shots=watched.shots,
+        cameras=(camera,),
+        grounds=tuple(grounds),
+        settings=settings,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    """All that is kept of the pictures: 2D joints per frame, and where the shots are."""
+
+    detections: list[Detections]
+    shots: tuple[Shot, ...]
+    video: Video
+
+
+def _watch(
+    path: str | os.PathLike[str], start: int | None, stop: int | None, fps: float | None, device: str, tell: Progress
+) -> _Watched:
+    """Stream the video once; memory holds one picture at a time."""
+    from mocap3d.cameras.shots import ShotDetector
+    from mocap3d.cameras.video import open_video
+    from mocap3d.detect.people import PeopleDetector
+
+    shots, detections = ShotDetector(), []
+    with open_video(path, fps=fps, start=start, stop=stop) as video:
+        detect = PeopleDetector(fps=video.fps, device=device)
+        for frame in video:
+            if shots.feed(frame):
+                detect.reset()
+            detections.append(detect(frame))
+            tell("watch", len(detections), video.frame_count)
+    return _Watched(detections=detections, shots=shots.finish(), video=video)
+
+
+def _camera(
+    cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None, fov_deg: float | None, watched: _Watched
+) -> tuple[Camera, str]:
+    """The lens, and where it is known from: "given", "metadata" or "default"."""
+    from mocap3d.cameras.camera_file import read_cameras
+
+    size = watched.video.size_wh_px
+    if cameras is None:
+        known = fov_deg if fov_deg is not None else watched.video.fov_deg
+        origin = "given" if fov_deg is not None else "default" if known is None else "metadata"
+        return Camera.from_fov("camera", size, DEFAULT_FOV_DEG if known is None else known), origin
+    if isinstance(cameras, Camera):
+        found: Sequence[Camera] = (cameras,)
+    elif isinstance(cameras, (str, os.PathLike)):
+        found = read_cameras(cameras)
+    else:
+        found = cameras
+    if len(found) != 1:
+        raise InputError(f"one video needs one camera, got {len(found)}")
+    if found[0].size_wh_px != size:
+        raise InputError(f"camera {found[0].name!r} is for pictures of {found[0].size_wh_px}, the video has {size}")
+    return found[0], "given"
+
+
+def _shot_notes(shot: Shot) -> list[str]:
+    if not shot.camera_moves:
+        return []
+    return [
+        f"the camera moves from frame {shot.moves_from} on (frames {shot.start} to {shot.stop - 1} are one shot): "
+        "poses are usable, the path through the world and the floor are not"
+    ]
+
+
+def _people_of_shot(
+    watched: _Watched, shot: Shot, person: int | Literal["all"] | None, notes: list[str]
+) -> list[tuple[Pose2D, int]]:
+    """2D joints of the chosen people from first to last sight, and the frame where each begins."""
+    from mocap3d.identify.choosing import choose
+    from mocap3d.identify.following import follow
+    from mocap3d.identify.repair import fill_gaps, reject_outliers
+
+    tracks = follow(watched.detections[shot.start : shot.stop], watched.video.fps, watched.video.size_wh_px)
+    if not tracks:
+        notes.append(f"frames {shot.start} to {shot.stop - 1}: nobody was found")
+        return []
+    people = []
+    for track in choose(tracks, person):
+        pose2d = fill_gaps(reject_outliers(track.pose2d))
+        people.append((_between(pose2d, track.first, track.last + 1), shot.start + track.first))
+    return people
+
+
+def _between(pose: Pose2D, start: int, stop: int) -> Pose2D:
+    return replace(pose, xy_px=pose.xy_px[start:stop], confidence=pose.confidence[start:stop])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """One person in the camera's frame."""
+
+    pose2d: Pose2D
+    pose3d: Pose3D
+    contacts: NDArray[np.float64]
+    first: int
+
+
+def _lift_person(
+    pose2d: Pose2D, first: int, camera: Camera, height_m: float, device: str, notes: list[str]
+) -> _Placed:
+    from mocap3d.lift.bones import with_constant_bones
+    from mocap3d.lift.monocular import lift
+    from mocap3d.lift.root_path import place
+
+    body = with_constant_bones(lift(pose2d, camera, height_m=height_m, device=device))
+    pose3d, contacts = place(body, pose2d, camera)
+    unseen = ~np.isfinite(pose2d.xy_px).all(axis=-1).any(axis=-1)
+    if unseen.any():
+        frames = first + np.flatnonzero(unseen)
+        notes.append(f"not seen in {len(frames)} frames between {frames[0]} and {frames[-1]}: bridged")
+        xyz_m, confidence = pose3d.xyz_m.copy(), pose3d.confidence.copy()
+        xyz_m[unseen], confidence[unseen], contacts = np.nan, 0.0, np.where(unseen[:, None], 0.0, contacts)
+        pose3d = replace(pose3d, xyz_m=xyz_m, confidence=confidence)
+    return _Placed(pose2d=pose2d, pose3d=pose3d, contacts=contacts, first=first)
+
+
+def _to_world(
+    people: list[_Placed], shot: int, camera: Camera, height_m: float, camera_tilt_deg: float | None
+) -> tuple[list[Performance], Ground | None]:
+    """Find gravity and the floor from everybody in the shot, then the rotations; one shift puts the soles on the floor."""
+    from mocap3d.lift.ground import find_ground
+    from mocap3d.motion.solve import solve, unobserved
+
+    if not people:
+        return [], None
+    ground = find_ground(
+        [p.pose3d for p in people], [p.contacts for p in people], height_m=height_m, camera_tilt_deg=camera_tilt_deg
+    )
+    worlds = [_moved(p.pose3d, ground.world_from_cam) for p in people]
+    motions = [solve(pose, start_frame=p.first) for pose, p in zip(worlds, people, strict=True)]
+    drop_m = _sole_height(motions)
+    world_from_cam = ground.world_from_cam.copy()
+    world_from_cam[1, 3] -= drop_m
+    performances = [
+        Performance(
+            person=number,
+            shot=shot,
+            motion=replace(motion, root_m=motion.root_m - [0.0, drop_m, 0.0]),
+            pose2d=p.pose2d,
+            pose3d=replace(pose, xyz_m=pose.xyz_m - [0.0, drop_m, 0.0]),
+            unobserved=unobserved(pose),
+        )
+        for number, (p, pose, motion) in enumerate(zip(people, worlds, motions, strict=True), start=1)
+    ]
+    return performances, replace(ground, world_from_cam=world_from_cam)
+
+
+def _moved(pose: Pose3D, world_from_cam: NDArray[np.float64]) -> Pose3D:
+    xyz_m = pose.xyz_m @ world_from_cam[:3, :3].T + world_from_cam[:3, 3]
+    return replace(pose, xyz_m=xyz_m, frame="world")
+
+
+def _sole_height(motions: Sequence[Motion]) -> float:
+    """Median height of the lowest sole point while anything is planted; of all frames where nothing is."""
+    from mocap3d.base.humanoid import sole_points
+
+    lowest = np.concatenate([sole_points(motion)[..., 1].min(axis=1) for motion in motions])
+    planted = np.concatenate([np.asarray(motion.contacts).max(axis=1) > 0.5 for motion in motions])
+    return float(np.median(lowest[planted] if planted.any() else lowest))
+
+
+def _check_options(
+    fov_deg: float | None,
+    height_m: float | None,
+    camera_tilt_deg: float | None,
+    cameras: object,
+) -> None:
+    if fov_deg is not None and cameras is not None:
+        raise InputError("give either cameras or fov_deg: both say what the lens is")
+    if fov_deg is not None and not 1 <= fov_deg <= 170:
+        raise InputError(f"fov_deg must lie between 1 and 170 degrees, got {fov_deg}")
+    if height_m is not None and not 0.3 <= height_m <= 3.0:
+        raise InputError(f"height_m must lie between 0.3 and 3 metres, got {height_m}")
+    if camera_tilt_deg is not None and not -90 < camera_tilt_deg < 90:
+        raise InputError(f"camera_tilt_deg must lie between -90 and 90 degrees, got {camera_tilt_deg}")
