@@ -1,6 +1,6 @@
 """When do heels and toes stand on the ground? Judged from joints alone, in the world or in a still camera's frame.
 
-A point that touches the ground does not move; while a foot swings it moves two to three times as fast as its owner. Speed
+A point that touches the ground does not move; a foot that swings moves two to three times as fast as its owner. Speed
 therefore decides, and needs neither gravity nor floor. Where "up" is known, height above the ground speaks too, and a
 foot held still in the air is no longer taken for a standing one.
 """
