@@ -19,7 +19,9 @@ from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Video in, animation out.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Video in, animation out."
+)
 data_app = typer.Typer(no_args_is_help=True, help="Prepare motion data for training.")
 train_app = typer.Typer(no_args_is_help=True, help="Train the networks (needs the extra mocap3d[train]).")
 app.add_typer(data_app, name="data")
@@ -39,15 +41,25 @@ def main() -> None:
 
 @app.command()
 def capture(
-    inputs: Annotated[list[Path], typer.Argument(help="Videos, folders of images (one video each), folders of videos (a batch).")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Videos, folders of images (one video each), folders of videos (a batch).")
+    ],
     output: Annotated[list[Path], typer.Option("-o", "--output", help="A file (.bvh), several of them, or a folder.")],
-    camera: Annotated[Path | None, typer.Option("--camera", "--cameras", help="Camera file (TOML) that describes the lens.")] = None,
-    fov: Annotated[float | None, typer.Option(help="Degrees that the longer side of the picture shows; else metadata, else 60.")] = None,
+    camera: Annotated[
+        Path | None, typer.Option("--camera", "--cameras", help="Camera file (TOML) that describes the lens.")
+    ] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Degrees that the longer side of the picture shows; else metadata, else 60.")
+    ] = None,
     height: Annotated[float | None, typer.Option(help="Height of the person in metres; else 1.70.")] = None,
     camera_tilt: Annotated[float | None, typer.Option(help="Degrees that the camera looks down, if measured.")] = None,
-    person: Annotated[str | None, typer.Option(help="1 is the one seen longest and largest (default), 2 the next, or: all.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="1 is the one seen longest and largest (default), 2 the next, or: all.")
+    ] = None,
     frames: Annotated[str | None, typer.Option(help="Frames to use, START:STOP.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images, or to resample a video to.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frame rate of a folder of images, or to resample a video to.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page with pictures of the result.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
@@ -93,9 +105,7 @@ def demo(
 
     output.mkdir(parents=True, exist_ok=True)
     options = {"cameras": examples.path("walk.toml"), "height_m": 1.65}
-    summary = _capture_one(
-        examples.path("walk.mp4"), [output / "walk.bvh"], output / "walk.html", options, as_json
-    )
+    summary = _capture_one(examples.path("walk.mp4"), [output / "walk.bvh"], output / "walk.html", options, as_json)
     if as_json:
         print(json.dumps(summary, indent=2))
 

@@ -93,8 +93,7 @@ def capture(
         raise InputError(f"{video}: nobody was found in the picture ({'; '.join(notes)})")
     for performance in performances:
         notes += [
-            f"person {performance.person}: the {part} was not seen and stays at rest"
-            for part in performance.unobserved
+            f"person {performance.person}: the {part} was not seen and stays at rest" for part in performance.unobserved
         ]
     for note in notes:
         warnings.warn(note, Mocap3dWarning, stacklevel=2)
@@ -212,9 +211,7 @@ class _Placed:
     first: int
 
 
-def _lift_person(
-    pose2d: Pose2D, first: int, camera: Camera, height_m: float, device: str, notes: list[str]
-) -> _Placed:
+def _lift_person(pose2d: Pose2D, first: int, camera: Camera, height_m: float, device: str, notes: list[str]) -> _Placed:
     from mocap3d.lift.bones import with_constant_bones
     from mocap3d.lift.monocular import lift
     from mocap3d.lift.root_path import place

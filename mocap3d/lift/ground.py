@@ -136,9 +136,7 @@ def _torso(bodies: Sequence[Pose3D], settings: GroundSettings) -> tuple[NDArray[
 
 def _up(tilt: float, roll: float) -> NDArray[np.float64]:
     """Up in camera axes (y down) for a camera that looks down by ``tilt`` and is rolled by ``roll``."""
-    return np.array(
-        [math.sin(roll) * math.cos(tilt), -math.cos(roll) * math.cos(tilt), -math.sin(tilt)]
-    )
+    return np.array([math.sin(roll) * math.cos(tilt), -math.cos(roll) * math.cos(tilt), -math.sin(tilt)])
 
 
 def _tilt_and_roll(up: NDArray[np.float64]) -> tuple[float, float]:

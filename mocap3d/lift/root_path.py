@@ -33,16 +33,16 @@ class RootPathSettings:
         correlation_s: errors within this time count as one observation, so that the result does not depend on fps.
         acceleration_mps2: acceleration of a human pelvis.
         slide_mps: speed of a planted foot.
-        outlier_std: residuals beyond this many standard deviations lose weight (Cauchy).
+        outlier_std: joints off their rays, and feet that slide, by more than so many standard deviations lose weight (Cauchy).
         rounds: reweighting rounds; contacts are looked for again in each.
     """
 
     joint_std_m: float = 0.04
     correlation_s: float = 0.1
     acceleration_mps2: float = 3.0
-    slide_mps: float = 0.05
+    slide_mps: float = 0.1
     outlier_std: float = 2.0
-    rounds: int = 4
+    rounds: int = 5
 
 
 def place(
@@ -70,11 +70,12 @@ def place(
     data_weight = weight * min(1.0, dt / settings.correlation_s) / settings.joint_std_m**2
     robust = np.ones_like(weight)
     contacts = np.zeros((frames, 4))
+    planted = np.zeros((max(frames - 1, 0), 4))
     smooth = _smoothness(frames, dt, settings)
     T = np.zeros((frames, 3))
     for _ in range(settings.rounds):
         A, b = _ray_equations(u, X, data_weight * robust)
-        C, d = _contact_equations(feet, contacts, dt, settings)
+        C, d = _contact_equations(feet, planted, dt, settings)
         normal = (A.T @ A + C.T @ C + smooth).tocsc()
         T = splu(normal).solve(A.T @ b + C.T @ d).reshape(frames, 3)
         # A joint's distance from its ray, at the body.
@@ -82,6 +83,10 @@ def place(
         error = np.linalg.norm(at[..., :2] - u * at[..., 2:], axis=-1)
         robust = 1 / (1 + (error / (settings.outlier_std * settings.joint_std_m)) ** 2)
         contacts = foot_contacts(feet + T[:, None], body.fps)
+        slip = np.linalg.norm(np.diff(feet + T[:, None], axis=0), axis=-1) / dt
+        planted = np.minimum(contacts[1:], contacts[:-1]) / (
+            1 + (slip / (settings.outlier_std * settings.slide_mps)) ** 2
+        )
     if (T[:, 2] + body.xyz_m[..., 2].min(axis=1) <= 0).any():
         raise InputError("the body cannot be placed in front of the camera: check the field of view and the 2D joints")
     return replace(body, xyz_m=body.xyz_m + T[:, None], frame="camera"), contacts
@@ -129,11 +134,10 @@ def _ray_equations(
 
 
 def _contact_equations(
-    feet: NDArray[np.float64], contacts: NDArray[np.float64], dt: float, settings: RootPathSettings
+    feet: NDArray[np.float64], planted: NDArray[np.float64], dt: float, settings: RootPathSettings
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """Rows (T + foot)[t + 1] - (T + foot)[t] = 0 while the foot is planted."""
     frames = len(feet)
-    planted = np.minimum(contacts[1:], contacts[:-1])  # (T - 1, 4)
     scale = min(1.0, dt / settings.correlation_s) ** 0.5 / (settings.slide_mps * dt)
     weight = np.repeat((np.sqrt(planted) * scale)[..., None], 3, axis=-1)  # (T - 1, 4, 3)
     difference = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(max(frames - 1, 0), frames))

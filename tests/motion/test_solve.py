@@ -1,0 +1,210 @@
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from walker import walk
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import HUMANOID_RIG
+from mocap3d.base.kinematics import forward, tip_positions
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.skeletons import COCO_17, HUMANOID_22, LIFTER_20
+from mocap3d.motion.solve import SolveSettings, solve, unobserved
+
+RAW = SolveSettings(smoothing_s=0.0)
+
+# Where a joint of the rig must come to lie, by the joint of the lifter that it stands for.
+SAME = {"pelvis": "hips", "spine": "chest", "thorax": "neck", "neck": "head"} | {
+    f"{side}_{joint}": f"{side}{bone}"
+    for side in ("left", "right")
+    for joint, bone in {
+        "hip": "UpperLeg",
+        "knee": "LowerLeg",
+        "ankle": "Foot",
+        "shoulder": "UpperArm",
+        "elbow": "LowerArm",
+        "wrist": "Hand",
+    }.items()
+}
+
+
+def world_pose(xyz_m, confidence=None, fps=30):
+    shape = xyz_m.shape[:2]
+    return Pose3D(
+        xyz_m=xyz_m,
+        confidence=np.ones(shape) if confidence is None else confidence,
+        std_m=np.full(shape, 0.03),
+        views=np.ones(shape),
+        fps=Fraction(fps),
+        skeleton=LIFTER_20,
+        frame="world",
+    )
+
+
+def swinging_angles(frames=90):
+    """Local rotation vectors (T, 22, 3) of somebody who walks with bent knees and elbows while turning around."""
+    turn = np.zeros((frames, 22, 3))
+    t = np.arange(frames) / 30
+    swing = np.sin(2 * np.pi * t)
+    turn[:, HUMANOID_22.index("hips"), 1] = 2 * np.pi * t / 3
+    turn[:, HUMANOID_22.index("chest"), 1] = 0.2 * swing
+    turn[:, HUMANOID_22.index("head"), 1] = 0.4 * swing
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        turn[:, HUMANOID_22.index(f"{side}UpperLeg"), 0] = -0.5 * sign * swing
+        turn[:, HUMANOID_22.index(f"{side}LowerLeg"), 0] = 0.7 + 0.3 * sign * swing
+        turn[:, HUMANOID_22.index(f"{side}Foot"), 0] = 0.2 * swing
+        turn[:, HUMANOID_22.index(f"{side}UpperArm"), 2] = -1.2 * sign
+        turn[:, HUMANOID_22.index(f"{side}LowerArm"), 1] = -(0.8 + 0.2 * swing) * sign
+    return turn
+
+
+def joints_of(turn, root_m):
+    """Forward kinematics with SciPy, one joint after another: (T, 20, 3) lifter joints."""
+    frames = len(turn)
+    place, rotation = np.zeros((frames, 22, 3)), {}
+    for j, parent in enumerate(HUMANOID_22.parents):
+        local = Rotation.from_rotvec(turn[:, j])
+        if parent < 0:
+            place[:, j], rotation[j] = root_m, local
+        else:
+            place[:, j] = place[:, parent] + rotation[parent].apply(HUMANOID_RIG.offsets_m[j].copy())
+            rotation[j] = rotation[parent] * local
+    tips = {
+        tip.name: place[:, tip.parent] + rotation[tip.parent].apply(tip.offset_m.copy()) for tip in HUMANOID_RIG.tips
+    }
+    out = np.zeros((frames, 20, 3))
+    for joint, bone in SAME.items():
+        out[:, LIFTER_20.index(joint)] = place[:, HUMANOID_22.index(bone)]
+    for side in ("left", "right"):
+        out[:, LIFTER_20.index(f"{side}_toe")] = tips[f"{side}ToesTip"]
+    head = HUMANOID_22.index("head")
+    out[:, LIFTER_20.index("head")] = tips["headTop"]
+    out[:, LIFTER_20.index("face")] = (place[:, head] + tips["headTop"]) / 2 + rotation[head].apply([0, 0, 0.2])
+    return out
+
+
+def test_recovers_the_rotations_that_made_the_joints():
+    """Catches hinge axes of the wrong sign, left and right mixed up, and a head that looks the wrong way."""
+    turn = swinging_angles()
+    joints = joints_of(turn, np.tile([0.0, 0.9, 0.0], (90, 1)))
+    world_m, world_wxyz = forward(solve(world_pose(joints), settings=RAW))
+    for joint, bone in SAME.items():
+        np.testing.assert_allclose(
+            world_m[:, HUMANOID_22.index(bone)], joints[:, LIFTER_20.index(joint)], atol=2e-3, err_msg=bone
+        )
+    chain = {j: parent for j, parent in enumerate(HUMANOID_22.parents)}
+    for name in ("leftLowerArm", "rightUpperArm", "leftUpperLeg", "rightFoot", "head", "chest"):
+        j = HUMANOID_22.index(name)
+        truth = Rotation.from_rotvec(turn[:, j])
+        while chain[j] >= 0:
+            j = chain[j]
+            truth = Rotation.from_rotvec(turn[:, j]) * truth
+        solved = Rotation.from_quat(world_wxyz[:, HUMANOID_22.index(name)][:, [1, 2, 3, 0]])
+        assert np.degrees((truth.inv() * solved).magnitude()).max() < 3.0, name
+
+
+def test_turning_the_world_turns_only_the_hips():
+    """Catches a rotation rule that depends on where North is."""
+    joints, _ = walk(2.0)
+    yaw = Rotation.from_rotvec([0, 1.1, 0]).as_matrix()
+    plain = solve(world_pose(joints))
+    turned = solve(world_pose(joints @ yaw.T))
+    np.testing.assert_allclose(np.abs(turned.local_wxyz[:, 1:]), np.abs(plain.local_wxyz[:, 1:]), atol=1e-7)
+
+
+def test_mirrored_joints_give_the_mirrored_motion():
+    """Catches a rule that treats the left side otherwise than the right one."""
+    joints, _ = walk(2.0)
+    mirrored = (joints * [-1, 1, 1])[:, list(LIFTER_20.mirror)]
+    plain, _ = forward(solve(world_pose(joints)))
+    other, _ = forward(solve(world_pose(mirrored)))
+    np.testing.assert_allclose((other * [-1, 1, 1])[:, list(HUMANOID_22.mirror)], plain, atol=1e-9)
+
+
+def test_bones_keep_their_length():
+    """Catches joints copied instead of solved: noise must not stretch bones."""
+    joints, _ = walk(2.0)
+    motion = solve(world_pose(joints + np.random.default_rng(0).normal(0, 0.03, joints.shape)))
+    world_m, _ = forward(motion)
+    for j, parent in enumerate(HUMANOID_22.parents):
+        if parent >= 0:
+            assert np.ptp(np.linalg.norm(world_m[:, j] - world_m[:, parent], axis=-1)) < 1e-9
+
+
+def test_knows_when_feet_stand():
+    """Catches contacts of the wrong foot, or none at all."""
+    joints, planted = walk(4.0)
+    contacts = solve(world_pose(joints)).contacts
+    heels = contacts[:, [0, 2]] > 0.5
+    assert (heels == planted).mean() > 0.85
+
+
+def test_straight_limbs_do_not_flip():
+    """Catches a twist taken from the noise of a straight arm or leg: it would spin from frame to frame."""
+    turn = np.zeros((60, 22, 3))
+    joints = joints_of(turn, np.tile([0.0, 0.9, 0.0], (60, 1)))
+    joints = joints + np.random.default_rng(3).normal(0, 0.002, joints.shape)
+    wxyz = solve(world_pose(joints), settings=RAW).local_wxyz
+    for name in ("leftUpperArm", "rightUpperArm", "leftUpperLeg", "rightUpperLeg"):
+        local = Rotation.from_quat(wxyz[:, HUMANOID_22.index(name)][:, [1, 2, 3, 0]])
+        assert np.degrees(local.magnitude()).max() < 15.0, name
+
+
+def test_missing_frames_are_bridged():
+    """Catches NaN that travels into rotations."""
+    joints, _ = walk(2.0)
+    confidence = np.ones(joints.shape[:2])
+    gap = joints.copy()
+    gap[20:24], confidence[20:24] = np.nan, 0
+    motion = solve(world_pose(gap, confidence))
+    whole = solve(world_pose(joints))
+    assert np.abs(forward(motion)[0] - forward(whole)[0]).max() < 0.15
+
+
+def test_a_lower_body_that_nobody_saw_stays_at_rest():
+    """Catches legs invented for somebody behind a desk."""
+    joints, _ = walk(1.0)
+    confidence = np.ones(joints.shape[:2])
+    legs = [LIFTER_20.index(f"{side}_{part}") for side in ("left", "right") for part in ("knee", "ankle", "toe")]
+    confidence[:, legs] = 0
+    pose = world_pose(joints, confidence)
+    assert unobserved(pose) == ("lower body",)
+    motion = solve(pose)
+    for name in ("leftUpperLeg", "leftLowerLeg", "rightFoot", "rightToes"):
+        np.testing.assert_allclose(
+            motion.local_wxyz[:, HUMANOID_22.index(name)], np.tile([1, 0, 0, 0], (30, 1)), atol=1e-9
+        )
+    assert not motion.contacts.any()
+    assert unobserved(world_pose(joints)) == ()
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_one_frame_is_enough(frames):
+    """Catches filters that need a neighbour."""
+    joints, _ = walk(1.0)
+    motion = solve(world_pose(joints[:frames]))
+    assert len(motion) == frames
+    assert tip_positions(motion).shape == (frames, 5, 3)
+
+
+def test_refuses_what_it_cannot_solve():
+    """Catches joints of another skeleton, or of a camera's frame, turned into nonsense."""
+    joints, _ = walk(1.0)
+    pose = world_pose(joints)
+    with pytest.raises(InputError, match="in frame 'camera'"):
+        solve(dataclasses.replace(pose, frame="camera"))
+    with pytest.raises(InputError, match="coco"):
+        solve(
+            dataclasses.replace(
+                pose,
+                xyz_m=joints[:, :17],
+                confidence=np.ones((30, 17)),
+                std_m=np.ones((30, 17)),
+                views=np.ones((30, 17)),
+                skeleton=COCO_17,
+            )
+        )
+    with pytest.raises(InputError, match="has no value in any frame"):
+        solve(world_pose(np.full((3, 20, 3), np.nan), np.zeros((3, 20))), rig=HUMANOID_RIG)
