@@ -1,4 +1,6 @@
-"""The command line: one sub-command per step. Results go to files, the summary to standard output, all else to standard error.
+"""The command line: one sub-command per step.
+
+Results go to files, the summary to standard output, all else to standard error.
 
 Exit codes: 0 fine, 1 bad input, 2 bad usage, 130 interrupted.
 """

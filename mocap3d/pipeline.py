@@ -60,7 +60,8 @@ def capture(
         height_m: stature of the people; sets the scale of everything. ``DEFAULT_HEIGHT_M`` when None.
         camera_tilt_deg: how far the camera looks down, if measured.
         person: 1 is the one seen longest and largest (the default), "all" captures everyone.
-        start, stop: frames of the video to use, as in ``range``.
+        start: first frame of the video to use.
+        stop: the frame to stop before, as in ``range``.
         fps: for folders of images their rate; for videos the rate to resample to.
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
         progress: told how far the work is.
@@ -231,7 +232,7 @@ def _lift_person(pose2d: Pose2D, first: int, camera: Camera, height_m: float, de
 def _to_world(
     people: list[_Placed], shot: int, camera: Camera, height_m: float, camera_tilt_deg: float | None
 ) -> tuple[list[Performance], Ground | None]:
-    """Find gravity and the floor from everybody in the shot, then the rotations; one shift puts the soles on the floor."""
+    """Find gravity and the floor from all people of the shot, then rotations; one shift puts the soles on the floor."""
     from mocap3d.lift.ground import find_ground
     from mocap3d.motion.solve import solve, unobserved
 

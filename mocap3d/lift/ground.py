@@ -2,7 +2,8 @@
 
 Three kinds of evidence are weighed together, each with its expected error: planted feet lie in one plane, torsos are
 upright on average, and cameras are held roughly level (or at the tilt that the user measured). The answer is the most
-probable up direction and floor height, and how far off they may be. One plane for the whole shot: no frame is moved on its own.
+probable up direction and floor height, and how far off they may be. One plane for the whole shot: no frame is moved
+on its own.
 """
 
 from __future__ import annotations

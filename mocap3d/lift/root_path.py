@@ -1,9 +1,9 @@
 """The root's path: where a lifted body must stand so that it projects onto the 2D joints.
 
-The lifter knows the body's shape, not its place. With the lens known, each joint says that the body lies on that joint's
-ray; all joints of all frames together, with a smooth path and feet that do not slide while planted, are one sparse linear
-least-squares problem in the root's positions, reweighted a few times against outliers. Scale comes from the body height
-alone: a body said to be 5 % taller is found 5 % further away and moves 5 % faster.
+The lifter knows the body's shape, not its place. With the lens known, each joint says that the body lies on that
+joint's ray; all joints of all frames together, with a smooth path and feet that do not slide while planted, are one
+sparse linear least-squares problem in the root's positions, reweighted a few times against outliers. Scale comes from
+the body height alone: a body said to be 5 % taller is found 5 % further away and moves 5 % faster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class RootPathSettings:
         correlation_s: errors within this time count as one observation, so that the result does not depend on fps.
         acceleration_mps2: acceleration of a human pelvis.
         slide_mps: speed of a planted foot.
-        outlier_std: joints off their rays, and feet that slide, by more than so many standard deviations lose weight (Cauchy).
+        outlier_std: joints off their rays, and feet that slide, by more than so many standard deviations lose weight
+            (Cauchy).
         rounds: reweighting rounds; contacts are looked for again in each.
     """
 

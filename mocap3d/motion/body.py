@@ -22,8 +22,8 @@ def rig_from(pose: Pose3D) -> Rig:
 def body_lengths(pose: Pose3D) -> BodyLengths:
     """Measure a body: medians over the frames, left and right averaged.
 
-    What the joints do not show (how the foot and the spine divide, hands, the root of the collar bones) keeps the proportions of
-    the average body, scaled to the part next to it.
+    What the joints do not show (how the foot and the spine divide, hands, the root of the collar bones) keeps the
+    proportions of the average body, scaled to the part next to it.
 
     Args:
         pose: LIFTER_20 joints, any frame.

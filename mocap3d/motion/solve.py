@@ -1,17 +1,18 @@
 """Joints in the world -> rotations on a rig, frame by frame and closed-form.
 
-Every bone is aimed from where its joint really is (after forward kinematics) at the next observed joint, so errors do not pile
-up along a limb and bone lengths are the rig's in every frame. Aiming leaves one freedom per bone, the twist about itself.
-The rules:
+Every bone is aimed from where its joint really is (after forward kinematics) at the next observed joint, so errors do
+not pile up along a limb and bone lengths are the rig's in every frame. Aiming leaves one freedom per bone, the twist
+about itself. The rules:
 
 * **Hips** lie along the line between the hip joints and lean as the spine does.
-* **Spine**: ``spine`` aims at the middle of the back and takes half of the twist between hips and shoulders; ``chest`` aims at the
-  base of the neck and faces as the shoulder line says; ``upperChest`` follows it.
+* **Spine**: ``spine`` aims at the middle of the back and takes half of the twist between hips and shoulders; ``chest``
+  aims at the base of the neck and faces as the shoulder line says; ``upperChest`` follows it.
 * **Neck and head**: the head looks at the face point; the neck takes half of its turn.
-* **Elbows and knees** are hinges: the plane in which a limb bends decides the twist of its upper bone. A limb that is nearly straight
-  (bent less than 6°; fully trusted from 20°) has no such plane: it keeps, in between smoothly, the twist of the shortest turn
-  from its rest direction. The lower bone turns from the upper one by the shortest turn.
-* **Feet** aim at the toe tip and stay level with the shin's hinge; toes, wrists and hands stay at rest: nothing observes them.
+* **Elbows and knees** are hinges: the plane in which a limb bends decides the twist of its upper bone. A limb that is
+  nearly straight (bent less than 6°; fully trusted from 20°) has no such plane: it keeps, in between smoothly, the
+  twist of the shortest turn from its rest direction. The lower bone turns from the upper one by the shortest turn.
+* **Feet** aim at the toe tip and stay level with the shin's hinge. Toes, wrists and hands stay at rest: nothing
+  observes them.
 * A lower body that was not seen stays at rest under level hips (``unobserved``).
 
 The smoothing that comes first is zero-phase and stated in seconds.
@@ -215,8 +216,8 @@ class _Aimer:
     def _twist(self, bone: Floats, forearm: Floats, hinge: Floats) -> Floats:
         """The angle (T,) about ``bone`` that turns ``hinge`` onto the axis the limb bends about.
 
-        Angles are averaged over time as unit complex numbers, weighted by how far the limb is bent; a trace of angle 0 decides
-        where nothing is known.
+        Angles are averaged over time as unit complex numbers, weighted by how far the limb is bent; a trace of angle 0
+        decides where nothing is known.
         """
         axis = np.cross(bone, forearm)
         angle = np.arctan2(_dot(np.cross(hinge, axis), bone), _dot(hinge, axis))

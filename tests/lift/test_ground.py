@@ -25,6 +25,7 @@ def cam_from_world(tilt_deg, roll_deg, heading_deg=90.0):
 
 
 def seen_by(world_m, R, centre_m):
+    """The same joints in the camera's frame."""
     xyz_m = (world_m - centre_m) @ R.T
     shape = xyz_m.shape[:2]
     ones = np.ones(shape)
@@ -40,6 +41,7 @@ def seen_by(world_m, R, centre_m):
 
 
 def contacts_of(planted):
+    """A foot that stands does so with heel and toe."""
     return np.repeat(planted, 2, axis=1).astype(float)
 
 
@@ -69,7 +71,7 @@ def test_the_world_is_right_handed_and_faces_the_camera():
 
 def test_a_measured_tilt_wins_over_a_leaning_torso():
     """Catches --camera-tilt ignored: somebody who stands bent looks like a tilted camera."""
-    world_m, planted = walk(3.0)
+    world_m, _ = walk(3.0)
     lean = math.radians(20)
     pelvis = world_m[:, :1]
     bend = np.array([[1, 0, 0], [0, math.cos(lean), -math.sin(lean)], [0, math.sin(lean), math.cos(lean)]])

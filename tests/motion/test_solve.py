@@ -31,6 +31,7 @@ SAME = {"pelvis": "hips", "spine": "chest", "thorax": "neck", "neck": "head"} | 
 
 
 def world_pose(xyz_m, confidence=None, fps=30):
+    """Joints in the world, all seen unless told otherwise."""
     shape = xyz_m.shape[:2]
     return Pose3D(
         xyz_m=xyz_m,
@@ -94,7 +95,7 @@ def test_recovers_the_rotations_that_made_the_joints():
         np.testing.assert_allclose(
             world_m[:, HUMANOID_22.index(bone)], joints[:, LIFTER_20.index(joint)], atol=2e-3, err_msg=bone
         )
-    chain = {j: parent for j, parent in enumerate(HUMANOID_22.parents)}
+    chain = dict(enumerate(HUMANOID_22.parents))
     for name in ("leftLowerArm", "rightUpperArm", "leftUpperLeg", "rightFoot", "head", "chest"):
         j = HUMANOID_22.index(name)
         truth = Rotation.from_rotvec(turn[:, j])
