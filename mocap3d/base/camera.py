@@ -32,7 +32,7 @@ class Camera:
     Attributes:
         name: how files and messages call it.
         size_wh_px: width and height of its pictures.
-        K: (3, 3) intrinsic matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]], pixels; (0, 0) is the centre of the first pixel.
+        K: (3, 3) intrinsic matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]], pixels; (0, 0) is the centre of a pixel.
         model: "brown-conrady" (OpenCV's default, 0, 4, 5, 8, 12 or 14 coefficients) or "fisheye" (4 coefficients).
         distortion: its coefficients in OpenCV's order; empty means none.
         cam_from_world: (4, 4) rigid motion, metres.

