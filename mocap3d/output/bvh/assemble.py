@@ -47,17 +47,19 @@ def motion_from_columns(nodes: list[Node], columns: Floats | None, fps: Fraction
     frames = 1 if columns is None else len(columns)
     local_wxyz = np.zeros((frames, len(rig.skeleton), 4))
     local_wxyz[..., 0] = 1.0
-    local_m = np.broadcast_to(rig.offsets_m, (frames, *rig.offsets_m.shape)).copy()
-    moving = False  # whether an inner joint has position channels
+    places = _columns_of(nodes, joints, "position")
+    inner = any(of_joint and nodes[n].parent != ROOT for n, of_joint in zip(joints, places, strict=True))
+    placed = len(rig.skeleton) if inner or several else 1  # how many joints have a place of their own
+    local_m = np.broadcast_to(rig.offsets_m[:placed], (frames, placed, 3)).copy()
     if columns is not None:
         _turn(local_wxyz[:, several:], nodes, joints, columns)
-        moving = _place(local_m[:, several:], nodes, joints, columns, unit_m, path)
+        _place(local_m[:, several:], places, columns, unit_m, path)
     return Motion(
         rig=rig,
         fps=fps,
         local_wxyz=local_wxyz,
         root_m=local_m[:, 0],
-        local_m=local_m if moving or several else None,
+        local_m=local_m if placed > 1 else None,
     )
 
 
@@ -128,18 +130,14 @@ def _turn(local_wxyz: Floats, nodes: list[Node], joints: list[int], columns: Flo
                 local_wxyz[rows, alike] = euler_to_wxyz(np.deg2rad(columns[rows, picked]), axes)
 
 
-def _place(local_m: Floats, nodes: list[Node], joints: list[int], columns: Floats, unit_m: float, path: str) -> bool:
-    """Fill local_m (T, J, 3) from position channels; tell whether a joint that is not a root has any."""
-    inner = False
-    for j, of_joint in enumerate(_columns_of(nodes, joints, "position")):
+def _place(local_m: Floats, places: list[list[tuple[int, int]]], columns: Floats, unit_m: float, path: str) -> None:
+    """Fill local_m (T, J, 3) from the position channels."""
+    for j, of_joint in enumerate(places):
         for column, axis in of_joint:
             values = columns[:, column]
             if np.abs(values).max() > _LARGEST_PLACE:
-                name = nodes[joints[j]].name
-                raise FileFormatError(f"joint {name!r} is placed at {np.abs(values).max():g} units", path=path)
+                raise FileFormatError(f"a position channel holds {np.abs(values).max():g} units", path=path)
             local_m[:, j, axis] = values * unit_m
-            inner = inner or nodes[joints[j]].parent != ROOT
-    return inner
 
 
 def _warn(path: str, message: str) -> None:

@@ -68,7 +68,9 @@ def write_bvh(
     _check_options(order, unit_m, decimals)
     layout = _Layout(motion)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        file.write(("\n".join(_hierarchy_lines(layout, order, unit_m)) + "\n").encode())
+        file.write(
+            ("\n".join(_hierarchy_lines(layout, order, unit_m, max(decimals, _OFFSET_DECIMALS))) + "\n").encode()
+        )
         frames = len(motion) + rest_frame
         file.write(f"MOTION\nFrames: {frames}\nFrame Time: {_frame_time(motion.fps)}\n".encode())
         if rest_frame:
@@ -160,7 +162,7 @@ def _world_rest(rig: Rig) -> Floats:
     return world
 
 
-def _hierarchy_lines(layout: _Layout, order: str, unit_m: float) -> Iterator[str]:
+def _hierarchy_lines(layout: _Layout, order: str, unit_m: float, decimals: int) -> Iterator[str]:
     """Spell the HIERARCHY part, with a stack instead of recursion: hierarchies may be deep."""
     rig = layout.rig
     rotations = " ".join(f"{axis}rotation" for axis in order)
@@ -179,17 +181,17 @@ def _hierarchy_lines(layout: _Layout, order: str, unit_m: float) -> Iterator[str
         offset = np.zeros(3) if is_root else layout.offsets_m[joint]
         yield f"{indent}{'ROOT' if is_root else 'JOINT'} {rig.skeleton.joint_names[joint]}"
         yield f"{indent}{{"
-        yield f"{indent}  OFFSET {_offset_text(offset / unit_m)}"
+        yield f"{indent}  OFFSET {_offset_text(offset / unit_m, decimals)}"
         yield f"{indent}  CHANNELS " + (f"6 {_POSITIONS} {rotations}" if joint in layout.placed else f"3 {rotations}")
         for tip_offset in tips.get(joint, []):
-            end = (f"{indent}  ", _offset_text(tip_offset / unit_m))
+            end = (f"{indent}  ", _offset_text(tip_offset / unit_m, decimals))
             yield f"{end[0]}End Site\n{end[0]}{{\n{end[0]}  OFFSET {end[1]}\n{end[0]}}}"
         waiting.append((depth, -1))
         waiting.extend((depth + 1, child) for child in reversed(layout.children[joint]))
 
 
-def _offset_text(offset: Floats) -> str:
-    return format_rows(offset[None], _OFFSET_DECIMALS).decode().rstrip("\n")
+def _offset_text(offset: Floats, decimals: int) -> str:
+    return format_rows(offset[None], decimals).decode().rstrip("\n")
 
 
 def _frame_time(fps: Fraction) -> str:
