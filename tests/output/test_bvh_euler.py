@@ -49,14 +49,15 @@ def test_angles_give_the_rotation_back(order, triples):
 def test_a_smooth_movement_has_smooth_angles_through_full_turns_and_across_gimbal_lock(order, start, step, cut):
     """Catches a jump by 360 degrees, the flip to the other triple, and a jump between two blocks.
 
-    The angles move in straight lines, so the middle one runs through +-90 degrees again and again.
+    The angles move in straight lines, so the middle one runs through +-90 degrees again and again. A frame that lies
+    exactly in lock does not tell how far the free angle went; the next one makes up for it: two steps at once.
     """
     line = np.array(start) + np.arange(101)[:, None] * np.array(step)
     wxyz = euler_to_wxyz(np.deg2rad(line), ["XYZ".index(letter) for letter in order])[:, None]
     first = wxyz_to_continuous_euler(wxyz[:cut], order)
     second = wxyz_to_continuous_euler(wxyz[cut:], order, first[-1])
     angles = np.rad2deg(np.concatenate([first, second]))[:, 0]
-    assert np.linalg.norm(np.diff(angles, axis=0), axis=-1).max() <= np.linalg.norm(step) + 1e-4
+    assert np.linalg.norm(np.diff(angles, axis=0), axis=-1).max() <= 2 * np.linalg.norm(step) + 1e-4
 
 
 @pytest.mark.parametrize("order", TAIT_BRYAN_ORDERS)

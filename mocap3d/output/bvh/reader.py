@@ -137,7 +137,8 @@ def _read_header(source: _Source, start: int) -> _Header:
         else:
             break
         start = match.end()
-    return _Header(frames=frames, frame_time=frame_time, frame_time_at=frame_time_at, numbers_at=start)
+    at = start if frame_time is None else frame_time_at
+    return _Header(frames=frames, frame_time=frame_time, frame_time_at=at, numbers_at=start)
 
 
 def _rate(source: _Source, header: _Header) -> Fraction:
