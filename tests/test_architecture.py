@@ -248,6 +248,14 @@ def test_files_stay_readable(source: Source) -> None:
     assert lines <= MAX_LINES, f"{source.path} has {lines} lines: make it a folder"
 
 
+@pytest.mark.parametrize("source", sources("tests"), ids=lambda source: source.path)
+def test_each_test_names_the_bug_it_catches(source: Source) -> None:
+    """Catches a test of which nobody knows later what it was for."""
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef)]
+    tests = [node for node in functions if node.name.startswith("test_")]
+    assert not [f"{source.path}:{node.lineno}: {node.name}" for node in tests if not ast.get_docstring(node)]
+
+
 def test_no_public_function_has_the_name_of_a_room() -> None:
     """Catches `mocap3d.lift` being a function or a package depending on what was imported first."""
     rooms = {source.room for source in PACKAGE} | {path.name for path in (ROOT / "mocap3d").iterdir() if path.is_dir()}
