@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_images(paths: Sequence[Path], size_wh_px: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+def read_images(paths: Sequence[Path], size_wh_px: tuple[int, int]) -> Generator[NDArray[np.uint8]]:
     """Yield the images one after the other.
 
     Raises:

@@ -40,7 +40,8 @@ _FOCAL_35MM_KEYS = ("focal_length.35mm_equivalent", "focallengthin35mmfilm", "fo
 class Video:
     """Pictures in order, at one exact frame rate. Iterate over it, as often as you like.
 
-    Opening holds no file; iterating holds one, and lets go of it when the iterator ends or is closed.
+    Opening holds no file; iterating holds one, and lets go of it when the iterator ends or is closed. ``with`` closes
+    the iterators that are left when the block ends, by an error or Ctrl-C too.
 
     Attributes:
         path: the file or the folder.
@@ -59,11 +60,21 @@ class Video:
     start_frame: int
     is_uniform: bool
     metadata: Mapping[str, str]
-    _read: Callable[[], Iterator[NDArray[np.uint8]]] = field(repr=False)
+    _read: Callable[[], Generator[NDArray[np.uint8]]] = field(repr=False)
+    _begun: list[Generator[NDArray[np.uint8]]] = field(default_factory=list, repr=False)
 
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+    def __iter__(self) -> Generator[NDArray[np.uint8]]:
         """Yield (H, W, 3) RGB pictures, each a new array."""
-        return self._read()
+        pictures = self._read()
+        self._begun.append(pictures)
+        return pictures
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pictures in self._begun:
+            pictures.close()
 
     @property
     def duration_s(self) -> float:
@@ -147,7 +158,7 @@ def _open_file(path: Path, rate: Fraction | None, start: int | str | None, stop:
     count = times.count if one_to_one else count_on_grid(times, fps)
     frames = frame_range(start, stop, fps, count, str(path))
 
-    def read() -> Iterator[NDArray[np.uint8]]:
+    def read() -> Generator[NDArray[np.uint8]]:
         decoded = _decode(path)
         grid = decoded if one_to_one else nearest_on_grid(_timed(decoded, times), fps, 0.5 / float(times.fps))
         try:
@@ -315,10 +326,10 @@ def _decode(path: Path, *, quiet: bool = False) -> Generator[av.VideoFrame]:
         packets = container.demux(stream)
         while True:
             try:
-                packet: av.Packet | None = next(packets, None)
-                if packet is None:
-                    break
+                packet = next(packets)
                 frames = [] if packet.is_corrupt else packet.decode()
+            except StopIteration:
+                break
             except av.error.InvalidDataError:
                 broken, lost = done if lost == 0 else broken, lost + 1
                 frames = [] if last is None else [last]
@@ -333,8 +344,8 @@ def _decode(path: Path, *, quiet: bool = False) -> Generator[av.VideoFrame]:
 def _timed(frames: Iterator[av.VideoFrame], times: FrameTimes) -> Iterator[tuple[float, av.VideoFrame]]:
     seconds = float(times.first_s)
     for frame in frames:
-        # A frame without a time stamp follows the one before it.
-        seconds = frame.time if frame.time is not None else seconds + 1 / float(times.fps)
+        stamp: float | None = frame.time  # PyAV's types promise one; damaged files break the promise
+        seconds = seconds + 1 / float(times.fps) if stamp is None else stamp
         yield seconds, frame
 
 

@@ -59,14 +59,17 @@ def frame_number(picture: np.ndarray) -> int:
 
 @pytest.fixture
 def write() -> Callable[..., Path]:
+    """``write_frames``."""
     return write_frames
 
 
 @pytest.fixture
 def grays() -> Callable[..., list[np.ndarray]]:
+    """``gray_pictures``."""
     return gray_pictures
 
 
 @pytest.fixture
 def number() -> Callable[[np.ndarray], int]:
+    """``frame_number``."""
     return frame_number

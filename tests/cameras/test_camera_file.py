@@ -20,7 +20,7 @@ LENGTHS = st.floats(1e-3, 1e6)
 
 
 @st.composite
-def cameras(draw):
+def _cameras(draw):
     model, sizes = draw(st.sampled_from([("brown-conrady", (0, 4, 5, 8, 12, 14)), ("fisheye", (0, 4))]))
     count = draw(st.sampled_from(sizes))
     pose = np.eye(4)
@@ -37,7 +37,7 @@ def cameras(draw):
     )
 
 
-@given(st.lists(cameras(), min_size=1, max_size=3, unique_by=lambda camera: camera.name))
+@given(st.lists(_cameras(), min_size=1, max_size=3, unique_by=lambda camera: camera.name))
 def test_round_trip_is_exact(written):
     """Catches rounded numbers, fx and fy swapped, a transposed pose, and names that need escaping."""
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def test_round_trip_is_exact(written):
                 np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
-def write(folder, body, head="version = 1\n[[camera]]\n"):
+def _write(folder, body, head="version = 1\n[[camera]]\n"):
     path = folder / "rig.toml"
     path.write_text(head + body)
     return path
@@ -60,7 +60,7 @@ GOOD = 'name = "a"\nsize_wh_px = [640, 480]\n'
 
 def test_defaults(tmp_path):
     """Catches a field of view along the wrong side, and a principal point at width / 2 instead of (width - 1) / 2."""
-    (camera,) = read_cameras(write(tmp_path, GOOD + "fov_deg = 90"))
+    (camera,) = read_cameras(_write(tmp_path, GOOD + "fov_deg = 90"))
     np.testing.assert_allclose(camera.K, [[320, 0, 319.5], [0, 320, 239.5], [0, 0, 1]], rtol=1e-12)
     assert (camera.model, len(camera.distortion)) == ("brown-conrady", 0)
     np.testing.assert_array_equal(camera.cam_from_world, np.eye(4))
@@ -94,20 +94,20 @@ def test_defaults(tmp_path):
 def test_what_is_wrong_is_said(tmp_path, body, message):
     """Catches a default used in place of a misspelt key, and errors that do not name the file."""
     with pytest.raises(FileFormatError, match=message) as caught:
-        read_cameras(write(tmp_path, body))
+        read_cameras(_write(tmp_path, body))
     assert str(caught.value).startswith(str(tmp_path / "rig.toml"))
 
 
 def test_other_files_are_refused(tmp_path):
     """Catches a calibration file of another program read as zero cameras."""
     with pytest.raises(FileFormatError, match="version = 1"):
-        read_cameras(write(tmp_path, "", head=""))
+        read_cameras(_write(tmp_path, "", head=""))
     with pytest.raises(FileFormatError, match=r"\[\[camera\]\]"):
-        read_cameras(write(tmp_path, "", head="version = 1"))
+        read_cameras(_write(tmp_path, "", head="version = 1"))
     with pytest.raises(FileFormatError, match="at least one"):
-        read_cameras(write(tmp_path, "", head="version = 1\ncamera = []"))
+        read_cameras(_write(tmp_path, "", head="version = 1\ncamera = []"))
     with pytest.raises(FileFormatError, match="unknown key 'cam_1'"):
-        read_cameras(write(tmp_path, "[cam_1]", head="version = 1\n"))
+        read_cameras(_write(tmp_path, "[cam_1]", head="version = 1\n"))
     with pytest.raises(InputError, match="cannot read"):
         read_cameras(tmp_path / "none.toml")
     with pytest.raises(InputError, match="at least one"):

@@ -18,14 +18,14 @@ from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
 from mocap3d.cameras.video import open_video
 
 
-def corner_pictures(count=3, width=64, height=48):
+def _corner_pictures(count=3, width=64, height=48):
     """Black, with a red top left, a green top right and a blue bottom left corner."""
     picture = np.zeros((height, width, 3), dtype=np.uint8)
     picture[:16, :16, 0] = picture[:16, -16:, 1] = picture[-16:, :16, 2] = 255
     return [picture] * count
 
 
-def corners(picture):
+def _corners(picture):
     """Which colour stands in which corner: top left, top right, bottom left, bottom right."""
     spots = [picture[4:12, 4:12], picture[4:12, -12:-4], picture[-12:-4, 4:12], picture[-12:-4, -12:-4]]
     means = [spot.reshape(-1, 3).mean(axis=0) for spot in spots]
@@ -132,13 +132,13 @@ def test_ranges_without_frames_are_refused(tmp_path, write, grays, start, stop):
 @pytest.mark.parametrize("rotation", [90, 180, -90, 270])
 def test_rotation_is_applied_as_opencv_applies_it(tmp_path, write, rotation):
     """Catches rotation ignored, applied the wrong way round, or a size that is not swapped with it."""
-    path = write(tmp_path / "turned.mp4", corner_pictures(), rotation=rotation)
+    path = write(tmp_path / "turned.mp4", _corner_pictures(), rotation=rotation)
     video = open_video(path)
     picture = next(iter(video))
     bgr = cv2.VideoCapture(str(path)).read()[1]  # OpenCV turns pictures by the metadata on its own
     assert picture.shape == bgr.shape == (*video.size_wh_px[::-1], 3)
-    assert corners(picture) == corners(bgr[..., ::-1])
-    assert corners(picture) != "rgb-"
+    assert _corners(picture) == _corners(bgr[..., ::-1])
+    assert _corners(picture) != "rgb-"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_rotation_is_applied_as_opencv_applies_it(tmp_path, write, rotation):
     ],
 )
 def test_every_display_matrix_of_quarter_turns_and_mirrors(tmp_path, write, matrix, expected):
-    """Catches mirrored videos shown unmirrored, left hands becoming right hands. The matrix is patched into the file."""
-    path = write(tmp_path / "m.mp4", corner_pictures())
+    """Catches mirrored videos shown unmirrored, left hands becoming right hands."""
+    path = write(tmp_path / "m.mp4", _corner_pictures())  # the matrix is patched into it
     data = path.read_bytes()
     at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8  # version and flags, times and ids, reserved, layer .. volume
     a, b, c, d = (value << 16 for value in matrix)
@@ -160,7 +160,7 @@ def test_every_display_matrix_of_quarter_turns_and_mirrors(tmp_path, write, matr
     assert data[at : at + 4] == (1 << 16).to_bytes(4, "big")
     patched = b"".join(word.to_bytes(4, "big", signed=True) for word in words)
     path.write_bytes(data[:at] + patched + data[at + 36 :])
-    assert corners(next(iter(open_video(path)))) == expected
+    assert _corners(next(iter(open_video(path)))) == expected
 
 
 def test_pixels_become_square(tmp_path, write, grays):
@@ -215,7 +215,7 @@ def test_missing_time_stamps_are_said(tmp_path, write, grays, number):
         assert [number(picture) for picture in open_video(path)] == list(range(10))
 
 
-def write_folder(folder: Path, names, pictures):
+def _write_folder(folder: Path, names, pictures):
     folder.mkdir(exist_ok=True)
     for name, picture in zip(names, pictures, strict=True):
         cv2.imwrite(str(folder / name), picture[..., ::-1] if picture.ndim == 3 else picture)
@@ -226,7 +226,7 @@ def test_image_folder(tmp_path, grays, number):
     """Catches frame10 before frame2, hidden files taken for frames, and red swapped with blue."""
     pictures = grays(12)
     pictures[3][..., 0] = 255
-    folder = write_folder(tmp_path / "images", [f"frame{i}.png" for i in range(12)], pictures)
+    folder = _write_folder(tmp_path / "images", [f"frame{i}.png" for i in range(12)], pictures)
     (folder / ".frame0.png").write_bytes(b"x")
     (folder / "notes.txt").write_text("x")
     video = open_video(folder, fps="29.97", start=2)
@@ -241,7 +241,7 @@ def test_image_folder(tmp_path, grays, number):
 def test_gray_and_16_bit_images(tmp_path):
     """Catches a 2D array, or values above 255, where RGB bytes are expected."""
     images = [np.full((8, 6), 200, np.uint8), np.full((8, 6), 200 * 256, np.uint16)]
-    for picture in open_video(write_folder(tmp_path, ["a.png", "b.png"], images), fps=1):
+    for picture in open_video(_write_folder(tmp_path, ["a.png", "b.png"], images), fps=1):
         np.testing.assert_array_equal(picture, np.full((8, 6, 3), 200))
 
 
@@ -249,7 +249,7 @@ def test_bad_folders(tmp_path, grays):
     """Catches an empty result for a folder without images, and pictures of two sizes in one video."""
     with pytest.raises(InputError, match="no images"):
         open_video(tmp_path, fps=30)
-    folder = write_folder(tmp_path, ["1.png", "2.png"], [*grays(1), *grays(1, (32, 32))])
+    folder = _write_folder(tmp_path, ["1.png", "2.png"], [*grays(1), *grays(1, (32, 32))])
     with pytest.raises(InputError, match=r"2\.png is 32x32 .* 64x48"):
         list(open_video(folder, fps=30))
     (folder / "2.png").write_bytes(b"not a png")
@@ -323,7 +323,7 @@ def test_damage_in_the_middle_is_survived(tmp_path, write, grays, number):
     assert numbers[20:] == list(range(20, 30))
 
 
-def open_files():
+def _open_files():
     return [
         os.readlink(f"/proc/self/fd/{fd}")
         for fd in os.listdir("/proc/self/fd")
@@ -338,11 +338,21 @@ def test_an_abandoned_iteration_lets_go_of_the_file(tmp_path, write, grays):
     video = open_video(path)
     frames = iter(video)
     next(frames)
-    assert any("kept.mp4" in name for name in open_files())
+    assert any("kept.mp4" in name for name in _open_files())
     frames.close()
     gc.collect()
-    assert not any("kept.mp4" in name for name in open_files())
+    assert not any("kept.mp4" in name for name in _open_files())
     assert len(list(video)) == 40  # and it can be read again
+
+    def interrupted():
+        with open_video(path) as video:
+            for _ in video:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:  # whose traceback keeps the frames of the call alive
+        interrupted()
+    assert not any("kept.mp4" in name for name in _open_files())
+    del caught
 
 
 def test_the_focal_length_in_the_metadata(tmp_path, write, grays):
