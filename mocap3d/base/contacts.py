@@ -34,24 +34,25 @@ class ContactSettings:
 
     Attributes:
         still_mps: slower than this a point surely stands. Joints lifted from video jitter by about 1 cm, which the
-            derivative over ``derivative_s`` turns into 0.1 to 0.2 m/s.
+            derivative over ``derivative_s`` turns into 0.1 to 0.15 m/s.
         moving_mps: faster than this it surely does not. At a stroll of 0.5 m/s a foot must average 1.2 m/s in the air,
             since it has 40 % of the time for 100 % of the way.
-        derivative_s: the speed is the slope of a straight line through this much time, before or after a frame.
+        derivative_s: the speed is the slope of a straight line through this much time around a frame.
         low_m: closer to the ground than this, height is no objection (shoes, noise).
         high_m: further above it than this, a point cannot stand.
         support_s: without ``floor_m`` the ground is the lowest that points of this kind come within so many seconds
             before and after; long enough for a jump.
-        shortest_s: contacts and gaps shorter than this are noise. A sprinter's foot stands for 0.1 s.
+        shortest_s: contacts and gaps shorter than this are noise. At the top of a jump a foot is slower than half way
+            between the thresholds for 0.09 s (0.85 m/s by gravity); a runner's foot stands for 0.2 s.
     """
 
-    still_mps: float = 0.25
-    moving_mps: float = 0.65
+    still_mps: float = 0.2
+    moving_mps: float = 0.5
     derivative_s: float = 0.1
     low_m: float = 0.05
     high_m: float = 0.12
     support_s: float = 1.0
-    shortest_s: float = 0.06
+    shortest_s: float = 0.12
 
     def __post_init__(self) -> None:
         """Check that thresholds are ordered and times positive."""
@@ -100,39 +101,46 @@ def foot_contacts(
         score = score * _fades(height_m, chosen.low_m, chosen.high_m)
     known = np.isfinite(points).all(axis=-1)
     score = np.where(known & np.isfinite(score), score, 0.0)
-    shortest = max(1, round(chosen.shortest_s * rate))
+    shortest = math.ceil(chosen.shortest_s * rate - 1e-6)
     standing = np.stack([_standing(column, shortest) for column in score.T], axis=-1)
     return np.where(standing & known, np.maximum(score, 0.5), 0.0)
 
 
 def _speed_mps(points: Floats, rate: float, seconds: float) -> Floats:
-    """Speed (T, 4): the smaller of the slopes before and after each frame, so that steps in speed stay sharp.
+    """Speed (T, 4): slope of the least-squares line through the known points within ``seconds`` around each frame.
 
-    A frame at the very start of a stance has a still future, one at its end a still past. A single wrong frame spoils
-    only itself.
+    NaN where fewer than half of the window is known.
     """
-    frames = max(1, round(seconds * rate))
-    after = _slope_after(points, frames)
-    before = _slope_after(points[::-1], frames)[::-1]
-    slower = np.fmin(np.linalg.norm(after, axis=-1), np.linalg.norm(before, axis=-1))
-    return np.asarray(slower * rate)
-
-
-def _slope_after(points: Floats, frames: int) -> Floats:
-    """Slope per frame of the least-squares line through each frame and those after it; NaN where too few are known."""
-    padded = np.concatenate([points, np.full((frames, *points.shape[1:]), np.nan)])
-    count = sum_k = sum_kk = np.zeros(points.shape)
-    sum_x = sum_kx = np.zeros(points.shape)
-    for k in range(frames + 1):
-        x = padded[k : k + len(points)]
+    half = max(1, math.ceil(seconds * rate / 2 - 1e-6))
+    smooth = _without_wild_frames(points)
+    padded = np.pad(smooth, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
+    count = sum_k = sum_kk = sum_x = sum_kx = np.zeros(points.shape)
+    for k in range(-half, half + 1):
+        x = padded[half + k : half + k + len(points)]
         seen = np.isfinite(x)
-        x = np.where(seen, x - points, 0.0)  # relative to the frame itself: no digits lost far from the origin
+        x = np.where(seen, x - smooth, 0.0)  # relative to the frame itself: no digits lost far from the origin
         count, sum_k, sum_kk = count + seen, sum_k + k * seen, sum_kk + k * k * seen
         sum_x, sum_kx = sum_x + x, sum_kx + k * x
-    spread = count * sum_kk - sum_k * sum_k
-    enough = count >= min(len(points), max(2, (frames + 1) // 2 + 1))
-    slope = (count * sum_kx - sum_k * sum_x) / np.where(enough, spread, 1.0)
-    return np.where(enough, slope, np.nan)
+    enough = count >= min(len(points), half + 1)
+    spread = np.where(enough, count * sum_kk - sum_k * sum_k, np.nan)
+    slope = (count * sum_kx - sum_k * sum_x) / spread
+    return np.asarray(np.linalg.norm(slope, axis=-1) * rate)
+
+
+def _without_wild_frames(points: Floats) -> Floats:
+    """Replace each point by the middle one of itself and its neighbours in time: the one nearest to the other two.
+
+    A point that moves along stays as it is, one that jumps away for a single frame is gone. Unlike a median by
+    coordinate it does not depend on the axes.
+    """
+    padded = np.pad(points, ((1, 1), (0, 0), (0, 0)), mode="edge")
+    before, after = (np.where(np.isnan(other), points, other) for other in (padded[:-2], padded[2:]))
+    to_before, to_after, around = (
+        np.linalg.norm(a - b, axis=-1, keepdims=True) for a, b in ((points, before), (points, after), (before, after))
+    )
+    # Of three points the middle one faces the longest side of their triangle.
+    middle = np.where(to_before < to_after, before, after)
+    return np.where(np.maximum(to_before, to_after) > around, middle, points)
 
 
 def _height_above_support(points: Floats, up: ArrayLike, floor_m: float | None, frames: int) -> Floats:
@@ -161,11 +169,12 @@ def _standing(score: Floats, shortest: int) -> NDArray[np.bool_]:
     standing = np.zeros(len(score), dtype=np.bool_)
     for start, stop in _runs(score > 0.3):
         standing[start:stop] = score[start:stop].max() > 0.7  # begun by a sure frame, kept by fair ones
+    # What the clip's start or end cuts short may have been long enough.
     for start, stop in _runs(~standing):
         if stop - start < shortest and start > 0 and stop < len(score):
             standing[start:stop] = True
     for start, stop in _runs(standing):
-        if stop - start < min(shortest, len(score)):
+        if stop - start < shortest and start > 0 and stop < len(score):
             standing[start:stop] = False
     return standing
 

@@ -88,11 +88,11 @@ def test_sole_points_follow_a_moving_foot() -> None:
     rig = HUMANOID_RIG
     local = rig.rest_wxyz[None].copy()
     local[0, HUMANOID_22.index("leftFoot")] = [math.cos(math.pi / 4), -math.sin(math.pi / 4), 0, 0]  # about -X: toes up
-    root = rig.offsets_m[:1] + [5.0, 0.0, -2.0]
+    root = rig.offsets_m[:1] + np.array([5.0, 0.0, -2.0])
     points = sole_points(Motion(rig=rig, fps=Fraction(30), local_wxyz=local, root_m=root))[0]
     ankle = np.array([5.0 + 0.052 * 1.7, 0.039 * 1.7, -2.0])
     heel = heel_offsets_m(rig)[0]
-    np.testing.assert_allclose(points[0], ankle + [0, heel[2], -heel[1]], atol=1e-12)
+    np.testing.assert_allclose(points[0], ankle + np.array([0, heel[2], -heel[1]]), atol=1e-12)
     assert points[1][1] > ankle[1] + 0.15  # the toes point at the sky
     np.testing.assert_allclose(points[2:, 1], 0, atol=1e-12)
 

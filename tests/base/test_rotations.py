@@ -1,4 +1,4 @@
-"""Rotations against SciPy (which says xyzw), closed forms and their own inverses, with the awkward angles in every batch."""
+"""Rotations against SciPy (which says xyzw), closed forms and their own inverses, at awkward angles above all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ from scipy.spatial.transform import Rotation
 from mocap3d.base import rotations as rot
 from mocap3d.base.errors import InputError
 
-TINY_TO_HALF_TURN = [0.0, 1e-300, 1e-16, 1e-9, 1e-7, 1e-4, 0.3, math.pi / 2, 2.0, math.pi - 1e-4, math.pi - 1e-8, math.pi]
+TINY_TO_HALF_TURN = [
+    0.0,
+    1e-300,
+    1e-16,
+    1e-9,
+    1e-7,
+    1e-4,
+    0.3,
+    math.pi / 2,
+    2.0,
+    math.pi - 1e-4,
+    math.pi - 1e-8,
+    math.pi,
+]
 AXES = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (1, 1, 0), (1, -2, 3), (1e-9, 1, 0), (-1, -1, -1)]
 
 
@@ -27,7 +40,9 @@ def unit(vector: object) -> NDArray[np.float64]:
 def rotvecs(draw: st.DrawFn) -> NDArray[np.float64]:
     """Rotation vectors up to half a turn, with small, large and axis-aligned ones over-represented."""
     component = st.floats(-1, 1, allow_subnormal=False)
-    axis = draw(st.sampled_from(AXES) | st.tuples(component, component, component).filter(lambda v: max(map(abs, v)) > 1e-3))
+    axis = draw(
+        st.sampled_from(AXES) | st.tuples(component, component, component).filter(lambda v: max(map(abs, v)) > 1e-3)
+    )
     angle = draw(st.sampled_from(TINY_TO_HALF_TURN) | st.floats(0, math.pi))
     return unit(axis) * angle
 
@@ -205,7 +220,7 @@ def test_continuous_signs() -> None:
 @given(rotvecs(), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
 def test_rotation_between_is_the_shortest(rotvec: NDArray[np.float64], length_a: float, length_b: float) -> None:
     """Catches a wrong turn, any turn longer than the angle between, and noise near half a turn."""
-    across = np.cross(unit(rotvec + [1e-3, 2e-3, 3e-3]), [0.36, 0.48, 0.8])
+    across = np.cross(unit(rotvec + np.array([1e-3, 2e-3, 3e-3])), [0.36, 0.48, 0.8])
     angle = float(np.linalg.norm(rotvec))
     axis = unit(across)
     a = unit(np.cross(axis, [0.6, 0.0, 0.8]))

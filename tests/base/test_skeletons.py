@@ -79,7 +79,10 @@ def test_every_skeleton_is_whole(skeleton: Skeleton) -> None:
         sided = name.startswith(("left", "right"))
         assert (skeleton.mirror[j] != j) == sided, name
         if sided:
-            assert {name.removeprefix("left"), name} & {skeleton.joint_names[skeleton.mirror[j]].removeprefix("right"), name}
+            assert {name.removeprefix("left"), name} & {
+                skeleton.joint_names[skeleton.mirror[j]].removeprefix("right"),
+                name,
+            }
         parent, mirrored_parent = skeleton.parents[j], skeleton.parents[skeleton.mirror[j]]
         assert mirrored_parent == (ROOT if parent == ROOT else skeleton.mirror[parent]), name
 
