@@ -17,15 +17,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
+from mocap3d.base.errors import InputError, MissingExtraError, Mocap3dError, Mocap3dWarning
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Video in, animation out."
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Video in, animation out.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Prepare motion data for training.")
-train_app = typer.Typer(no_args_is_help=True, help="Train the networks (needs the extra mocap3d[train]).")
+data_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Prepare motion data for training.")
+train_app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Train the networks (needs the extra mocap3d[train])."
+)
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 
@@ -35,7 +41,7 @@ VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpe
 def main() -> None:
     """Run the command line; the process ends with the exit code that the module's text lists."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="mocap3d")
     except Mocap3dError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -138,30 +144,50 @@ def data_prepare(
     if dataset != "cmu":
         raise InputError(f"unknown data set {dataset!r}; there is: cmu")
     with _progress() as tell:
-        prepare_cmu(source, output, progress=tell)
+        prepare_cmu(source, output, progress=lambda done, total: tell("prepare", done, total))
     print(output)
 
 
 @train_app.command("lifter")
 def train_lifter_command(
     data: Annotated[Path, typer.Argument(help="HDF5 file of `mocap3d data prepare`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoints, log and weights.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoint, log and weights.")],
     minutes: Annotated[float, typer.Option(help="How long to train.")] = 45.0,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
+    channels: Annotated[int, typer.Option(help="Width of the network.")] = 512,
+    causal: Annotated[bool, typer.Option(help="Lift the newest frame of the window, for live use.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the folder.")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the 2D-to-3D lifter on motion seen by virtual cameras."""
-    raise InputError("pending")
+    try:
+        from mocap3d.train.lifter import LifterSettings, train_lifter
+    except ModuleNotFoundError:
+        raise MissingExtraError("torch", "train") from None
+
+    settings = LifterSettings(minutes=minutes, channels=channels, causal=causal)
+    weights = train_lifter(
+        data,
+        settings,
+        output,
+        resume=resume,
+        device=device,
+        progress=lambda row: print(" ".join(f"{name}={value}" for name, value in row.items()), file=sys.stderr),
+    )
+    print(weights)
 
 
 def _capture_one(
     video: Path, targets: list[Path], report: Path | None, options: dict[str, Any], quiet: bool
 ) -> dict[str, object]:
     """Capture one video, save it, print where it is; return the summary."""
-    from mocap3d.output import check_path
+    from mocap3d.output import extensions
     from mocap3d.pipeline import capture as run
 
-    for target in targets:
-        check_path(target)
+    for target in targets:  # before the long work, not after it
+        if target.suffix.lower() not in extensions():
+            raise InputError(f"cannot write {target}: the extension must be one of {', '.join(extensions())}")
+        if not target.parent.is_dir():
+            raise InputError(f"cannot write {target}: there is no folder {target.parent}")
     with _progress() as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same, below
         clip = run(video, progress=tell, **options)

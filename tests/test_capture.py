@@ -1,0 +1,201 @@
+"""Capture of what is not a nice video of a walking person, and the command line around it."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+import mocap3d
+from mocap3d import examples
+from mocap3d.cli import app, main
+
+WALK = examples.path("walk.mp4")
+LENS = examples.path("walk.toml")
+
+
+def write_video(path, pictures, fps=30):
+    """Encode RGB pictures losslessly enough."""
+    with av.open(str(path), "w") as sink:
+        stream = sink.add_stream("libx264", rate=Fraction(fps), options={"crf": "12"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv444p"  # takes odd sizes
+        for picture in pictures:
+            sink.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        sink.mux(stream.encode())
+    return path
+
+
+def frames_of_the_walk(start, stop):
+    """Decode a few pictures of the demo clip."""
+    with av.open(str(WALK)) as source:
+        return [frame.to_ndarray(format="rgb24") for n, frame in enumerate(source.decode(video=0)) if start <= n < stop]
+
+
+def run(capsys, *arguments):
+    """Call the command line; return exit code, standard output, standard error."""
+    import sys
+
+    old, sys.argv = sys.argv, ["mocap3d", *map(str, arguments)]
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.argv = old
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+# --- videos -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_in_the_picture(tmp_path):
+    """Catches a motion invented out of noise, or an index error."""
+    noise = np.random.default_rng(0).integers(0, 255, (10, 120, 160, 3)).astype(np.uint8)
+    with pytest.raises(mocap3d.InputError, match="nobody was found"):
+        mocap3d.capture(write_video(tmp_path / "noise.mp4", list(noise)))
+
+
+def test_three_by_three_pixels(tmp_path):
+    """Catches crops of zero size."""
+    pictures = [np.full((3, 3, 3), 90, np.uint8)] * 3
+    with pytest.raises(mocap3d.InputError, match="nobody was found"):
+        mocap3d.capture(write_video(tmp_path / "tiny.mp4", pictures))
+
+
+def test_one_frame(tmp_path):
+    """Catches filters and derivatives that need a second frame."""
+    video = write_video(tmp_path / "one.mp4", frames_of_the_walk(60, 61))
+    clip = mocap3d.capture(video, cameras=LENS)
+    assert len(clip.motion) == 1
+    (path,) = clip.save(tmp_path / "one.bvh")
+    assert len(mocap3d.read(path)) == 1
+
+
+def test_corrupt_file(tmp_path):
+    """Catches a decoder's message shown raw, or an endless loop."""
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(WALK.read_bytes()[:5000])
+    with pytest.raises(mocap3d.InputError, match=r"broken\.mp4"):
+        mocap3d.capture(broken)
+
+
+def test_each_shot_by_itself(tmp_path):
+    """Catches smoothing across a cut, and one file written over the other."""
+    there, back = frames_of_the_walk(40, 60), [picture[:, ::-1] for picture in frames_of_the_walk(90, 110)]
+    clip = mocap3d.capture(write_video(tmp_path / "cut.mp4", there + back), cameras=LENS)
+    assert [(shot.start, shot.stop) for shot in clip.shots] == [(0, 20), (20, 40)]
+    assert [performance.motion.start_frame for performance in clip.performances] == [0, 20]
+    first, second = (performance.motion.root_m for performance in clip.performances)
+    assert (first[-1] - first[0])[0] * (second[-1] - second[0])[0] < 0  # she walks back
+    assert [path.name for path in clip.save(tmp_path / "x.bvh")] == ["x-shot1.bvh", "x-shot2.bvh"]
+
+
+def test_hips_up_only(tmp_path):
+    """Catches legs invented for a person of whom the picture shows only the upper half."""
+    upper = [picture[:280] for picture in frames_of_the_walk(50, 70)]
+    with pytest.warns(mocap3d.Mocap3dWarning, match="lower body was not seen"):
+        clip = mocap3d.capture(write_video(tmp_path / "upper.mp4", upper))
+    assert clip.performances[0].unobserved == ("lower body",)
+    assert any("lower body" in note for note in clip.notes)
+
+
+def test_scale_follows_the_height():
+    """Catches a height that changes the body but not the way it walks."""
+    clips = [mocap3d.capture(WALK, cameras=LENS, height_m=h, start=40, stop=60) for h in (1.5, 1.8)]
+    ways = [np.linalg.norm(clip.motion.root_m[-1] - clip.motion.root_m[0]) for clip in clips]
+    assert ways[1] / ways[0] == pytest.approx(1.2, rel=0.05)
+    hips = [clip.motion.rig.bone_lengths_m.sum() for clip in clips]
+    assert hips[1] / hips[0] == pytest.approx(1.2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fov_deg": 0.0}, "fov_deg"),
+        ({"fov_deg": 60.0, "cameras": LENS}, "either"),
+        ({"height_m": 17.0}, "height_m"),
+        ({"height_m": float("nan")}, "height_m"),
+        ({"camera_tilt_deg": 100.0}, "camera_tilt_deg"),
+        ({"device": "abacus"}, "device"),
+        ({"person": 7, "stop": 12}, "person"),
+    ],
+)
+def test_options_that_make_no_sense(options, message):
+    """Catches a wrong option that is noticed late, or never."""
+    with pytest.raises(mocap3d.InputError, match=message):
+        mocap3d.capture(WALK, **options)
+
+
+def test_camera_of_another_size(tmp_path):
+    """Catches a lens applied to pictures that it was not measured for."""
+    video = write_video(tmp_path / "small.mp4", [np.zeros((90, 160, 3), np.uint8)] * 2)
+    with pytest.raises(mocap3d.InputError, match="pictures of"):
+        mocap3d.capture(video, cameras=LENS)
+
+
+# --- command line -----------------------------------------------------------------------------------------------------
+
+
+def test_json_summary(tmp_path, capsys):
+    """Catches words mixed into the machine-readable output."""
+    out = tmp_path / "walk.bvh"
+    code, printed, _ = run(capsys, "capture", WALK, "-o", out, "--camera", LENS, "--frames", "50:70", "--json")
+    summary = json.loads(printed)
+    assert code == 0
+    assert summary["files"] == [str(out)]
+    assert summary["people"][0]["frames"] == 20
+    assert out.exists()
+
+
+def test_a_batch_goes_on_after_a_failure(tmp_path, capsys):
+    """Catches a folder of videos that stops at the first bad one, or hides that one failed."""
+    folder, results = tmp_path / "videos", tmp_path / "results"
+    folder.mkdir()
+    (folder / "a_broken.mp4").write_bytes(b"not a video")
+    write_video(folder / "b_walk.mp4", frames_of_the_walk(60, 64))
+    code, printed, errors = run(capsys, "capture", folder, "-o", results)
+    assert code == 1
+    assert printed.split() == [str(results / "b_walk.bvh")]
+    assert "a_broken.mp4" in errors
+    assert "1 of 2 videos failed" in errors
+
+
+@pytest.mark.parametrize(("output", "message"), [("walk.xyz", "extension"), ("no/such/folder/walk.bvh", "no folder")])
+def test_output_is_checked_before_the_work(output, message, tmp_path, capsys):
+    """Catches minutes of work thrown away because the result cannot be written."""
+    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / output)
+    assert code == 1
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "arguments", [["capture"], ["fly"], ["capture", WALK, "-o", "x.bvh", "--frames", "a:b"], ["capture", WALK]]
+)
+def test_wrong_usage_is_exit_code_2(arguments, capsys):
+    """Catches scripts that cannot tell a typo from a bad video."""
+    assert run(capsys, *arguments)[0] == 2
+
+
+def test_info(tmp_path, capsys):
+    """Catches units or counts mixed up in what a user is told of a file."""
+    code, printed, _ = run(capsys, "info", WALK, "--json")
+    facts = json.loads(printed)
+    assert code == 0
+    assert facts["frames"] == 126
+    assert facts["fps"] == 30
+    assert run(capsys, "info", tmp_path / "missing.bvh")[0] == 1
+
+
+def test_every_command_has_help():
+    """Catches a command that fails to build its own help."""
+    from typer.testing import CliRunner
+
+    for command in (["capture"], ["demo"], ["info"], ["data", "prepare"], ["train", "lifter"]):
+        assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
