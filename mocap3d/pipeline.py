@@ -219,7 +219,7 @@ def _lift_person(pose2d: Pose2D, first: int, camera: Camera, height_m: float, de
 
     body = with_constant_bones(lift(pose2d, camera, height_m=height_m, device=device))
     pose3d, contacts = place(body, pose2d, camera)
-    unseen = ~np.isfinite(pose2d.xy_px).all(axis=-1).any(axis=-1)
+    unseen = np.all(np.isnan(pose2d.xy_px[..., 0]), axis=-1)
     if unseen.any():
         frames = first + np.flatnonzero(unseen)
         notes.append(f"not seen in {len(frames)} frames between {frames[0]} and {frames[-1]}: bridged")

@@ -60,8 +60,8 @@ def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
 def _table(facts: object) -> str:
     items = dict(facts) if isinstance(facts, dict) else {}
     rows = (
-        f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(value if isinstance(value, str) else json.dumps(value))}"
-        "</td></tr>"
+        f"<tr><th>{html.escape(str(name))}</th>"
+        f"<td>{html.escape(value if isinstance(value, str) else json.dumps(value))}</td></tr>"
         for name, value in items.items()
     )
     return f"<table>{''.join(rows)}</table>"

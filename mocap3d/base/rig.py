@@ -66,9 +66,9 @@ class Rig:
     @property
     def bone_lengths_m(self) -> NDArray[np.float64]:
         """(J,) distance of each joint from its parent; 0 for the root."""
-        lengths = np.linalg.norm(self.offsets_m, axis=-1)
+        lengths = np.sqrt((self.offsets_m**2).sum(axis=-1))
         lengths[self.skeleton.root] = 0.0
-        return lengths
+        return np.asarray(lengths)
 
 
 def _finite(name: str, value: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -89,8 +89,9 @@ def find_ground(
     start_tilt, start_roll = _tilt_and_roll(torso)
     floor0 = float(np.median(points @ torso - heights)) if len(points) else 0.0
     solution = least_squares(residuals, [start_tilt, start_roll, floor0], method="lm")
-    tilt, roll, floor = solution.x
-    covariance = np.linalg.pinv(solution.jac.T @ solution.jac)
+    tilt, roll, floor = (float(value) for value in solution.x)
+    jacobian = np.asarray(solution.jac)
+    covariance = np.linalg.pinv(jacobian.T @ jacobian)
     if not len(points):
         floor = _floor_without_feet(bodies, _up(tilt, roll), height_m)
     std = np.sqrt(np.diag(covariance))

@@ -140,11 +140,12 @@ class _Aimer:
 
     def _rest(self, name: str) -> Floats:
         """The offset of a joint from its parent at rest."""
-        return self.rig.offsets_m[self.rig.skeleton.index(name)]
+        return np.asarray(self.rig.offsets_m[self.rig.skeleton.index(name)])
 
     def _tip(self, name: str) -> Floats:
         """The offset of the tip that hangs on a joint."""
-        return next(tip.offset_m for tip in self.rig.tips if tip.parent == self.rig.skeleton.index(name))
+        tips: dict[int, Floats] = {tip.parent: tip.offset_m for tip in self.rig.tips}
+        return tips[self.rig.skeleton.index(name)]
 
     def _set(self, name: str, turn: Floats) -> None:
         """Fix a joint's rotation, and thereby where its children are."""
