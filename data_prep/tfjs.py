@@ -186,7 +186,7 @@ class _OnnxGraph:
         image = helper.make_tensor_value_info("image", types.UINT8, ["N", "H", "W", 3])
         infos = [helper.make_tensor_value_info(o, types.FLOAT, ["N", "h", "w", None]) for o in outputs.values()]
         graph = helper.make_graph(self._nodes, "network", [image], infos, list(self._initialisers.values()))
-        model = helper.make_model(
+        model: onnx.ModelProto = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,

@@ -128,9 +128,9 @@ def crop_around_joints(
         crop_side_px: side of the crop, the network's.
         widen: factor on the usual side of the square.
     """
-    seen = confidence >= SEEN
+    seen = np.asarray(confidence >= SEEN)
     if seen.sum() < 4:
-        seen = np.isfinite(xy_px).all(axis=-1)
+        seen = np.asarray(np.isfinite(xy_px).all(axis=-1))
     low, high = xy_px[seen].min(axis=0), xy_px[seen].max(axis=0)
     side = JOINTS_MARGIN * float((high - low).max())
     torso = xy_px[list(SHOULDERS_AND_HIPS)]

@@ -61,7 +61,8 @@ class DetectorSettings:
     Attributes:
         network: the single-person network, "movenet_thunder" or the faster "movenet_lightning".
         max_people: at most that many are followed; the best scores win.
-        search_every_s: seconds between two looks at the whole frame while somebody is followed.
+        search_every_s: seconds between two looks at the whole frame while somebody is followed. After a loss the next
+            frame is searched, and while nobody is followed every frame.
         search_side_px: longer side of the frame as MultiPose sees it. 256 is official; people who fill less than
             half of the frame need more.
         found_score: MultiPose finds below it are ignored.
@@ -153,7 +154,8 @@ class PeopleDetector:
         check_image(frame)
         people = [now for person in self._people if (now := self._follow(frame, person)) is not None]
         people = _distinct(people)
-        if not people or self._until_search <= 0:
+        lost = len(people) < len(self._people)
+        if lost or not people or self._until_search <= 0:
             people = _distinct(people + self._search(frame, people))
             self._until_search = self._search_every
         self._until_search -= 1
