@@ -131,7 +131,7 @@ def test_a_missing_source_makes_a_missing_mean_and_filled_in_stays_filled_in() -
 
 
 def test_a_pair_nobody_declared_is_refused_with_a_list() -> None:
-    """Catches conversion by equal names: FLIC says nothing of knees, the humanoid's joints are another kind of thing."""
+    """Catches conversion by equal names: FLIC knows no knees, a humanoid has other joints."""
     with pytest.raises(InputError, match=r"'flic-9' to 'human36m-17' is declared.*converts to: coco-17"):
         convert(pose2d(FLIC_9), HUMAN36M_17)
     with pytest.raises(InputError, match="converts to: nothing"):

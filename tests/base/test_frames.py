@@ -48,7 +48,7 @@ def test_handedness() -> None:
 
 
 def test_bowing_in_unity_is_bowing() -> None:
-    """Catches quaternions that are mirrored like points: written out after Unity's rule p = (-x, y, z), q = (x, -y, -z)."""
+    """Catches quaternions that are mirrored like points: Unity's rule is p = (-x, y, z), q = (x, -y, -z)."""
     wxyz = np.array([0.5, 0.1, -0.7, 0.5])
     wxyz /= np.linalg.norm(wxyz)
     unity = change_wxyz(a_from_b(frames.UNITY, frames.WORLD), wxyz)

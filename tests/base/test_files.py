@@ -1,0 +1,66 @@
+"""Atomic writing: all of a file or nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.files import atomic_path
+
+
+def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
+    """Catches a rename that is forgotten, and a temporary file left behind."""
+    target = tmp_path / "walk.bvh"
+    target.write_text("old")
+    with atomic_path(target) as temporary:
+        assert temporary.suffix == ".bvh"
+        assert temporary.parent == tmp_path
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["walk.bvh"]
+
+
+def test_a_crash_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    """Catches half a file under the final name."""
+    target = tmp_path / "walk.bvh"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["walk.bvh"]
+
+
+def test_permissions_are_those_of_any_other_file(tmp_path: Path) -> None:
+    """Catches results that only their owner can read, since mkstemp makes private files."""
+    with atomic_path(tmp_path / "a.bin") as temporary:
+        temporary.write_bytes(b"x")
+    (tmp_path / "plain.bin").write_bytes(b"x")
+    assert os.stat(tmp_path / "a.bin").st_mode == os.stat(tmp_path / "plain.bin").st_mode
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    """Catches an OSError traceback for a folder that is missing, or is a file, or a target that is a folder."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for target in (tmp_path / "missing" / "a.bvh", tmp_path / "file" / "a.bvh", tmp_path / "folder"):
+        with pytest.raises(InputError, match=f"cannot write {target}"), atomic_path(target):
+            pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_name_without_folder_goes_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a temporary file on another disk, from where nothing can be renamed."""
+    monkeypatch.chdir(tmp_path)
+    with atomic_path("out.txt") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "out.txt").read_text() == "x"
