@@ -42,17 +42,17 @@ class ContactSettings:
         high_m: further above it than this, a point cannot stand.
         support_s: without ``floor_m`` the ground is the lowest that points of this kind come within so many seconds
             before and after; long enough for a jump.
-        shortest_s: contacts and gaps shorter than this are noise. At the top of a jump a foot is slower than half way
-            between the thresholds for 0.09 s (0.85 m/s by gravity); a runner's foot stands for 0.2 s.
+        shortest_s: contacts and gaps shorter than this are noise. At the top of a jump a foot is slow enough to pass for
+            a standing one (0.46 m/s) for 0.09 s; a runner's stands for 0.2 s.
     """
 
     still_mps: float = 0.2
-    moving_mps: float = 0.5
+    moving_mps: float = 0.6
     derivative_s: float = 0.1
     low_m: float = 0.05
     high_m: float = 0.12
     support_s: float = 1.0
-    shortest_s: float = 0.12
+    shortest_s: float = 0.13
 
     def __post_init__(self) -> None:
         """Check that thresholds are ordered and times positive."""
