@@ -1,8 +1,8 @@
 """Joint positions of a BVH as Blender imports it: ``read_with_blender.py FILE OUT.json [STRIDE]``; needs bpy.
 
 Import settings are Blender's own (scale 1, Y up, -Z forward), so the result is what a user sees. OUT.json holds
-``names`` (J), ``xyz`` (frames, J, 3) of the bone heads in Blender's world (metres, Z up), ``frames``, and ``fps`` of the
-scene.
+``names`` (J), ``xyz`` (frames, J, 3) of the bone heads in Blender's world (metres, Z up), ``frames``, and ``fps`` of
+the scene.
 """
 
 import json
