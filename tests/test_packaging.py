@@ -80,7 +80,7 @@ def test_the_folders_are_imported_under_one_name(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
-@pytest.mark.parametrize("lock", ["core.txt", "test.txt", "blender.txt"])
+@pytest.mark.parametrize("lock", sorted(file.name for file in (ROOT / "locks").glob("*.txt")))
 def test_lock_files_pin_everything_and_name_no_host(lock: str) -> None:
     """Catches an open version, or the address of one machine's package index in a file that all machines use."""
     lines = (ROOT / "locks" / lock).read_text(encoding="utf-8").splitlines()
