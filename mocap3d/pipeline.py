@@ -85,7 +85,7 @@ def capture(
         tell("solve", index, len(watched.shots))
         notes += _shot_notes(shot)
         people = _people_of_shot(watched, shot, person, notes)
-        placed = [_lift_person(pose2d, first, camera, height, device, notes) for pose2d, first in people]
+        placed = [_lift_person(sight, camera, height, device, notes) for sight in people]
         done, ground = _to_world(placed, index, camera, height, camera_tilt_deg)
         performances += done
         grounds.append(ground)
@@ -179,10 +179,27 @@ def _shot_notes(shot: Shot) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """One person in the picture, from first to last sight; ``first`` is a frame of the video."""
+
+    person: int
+    first: int
+    pose2d: Pose2D
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """One person in the camera's frame."""
+
+    sight: _Sight
+    pose3d: Pose3D
+    contacts: NDArray[np.float64]
+
+
 def _people_of_shot(
     watched: _Watched, shot: Shot, person: int | Literal["all"] | None, notes: list[str]
-) -> list[tuple[Pose2D, int]]:
-    """2D joints of the chosen people from first to last sight, and the frame where each begins."""
+) -> list[_Sight]:
     from mocap3d.identify.choosing import choose
     from mocap3d.identify.following import follow
     from mocap3d.identify.repair import fill_gaps, reject_outliers
@@ -190,43 +207,33 @@ def _people_of_shot(
     tracks = follow(watched.detections[shot.start : shot.stop], watched.video.fps, watched.video.size_wh_px)
     if not tracks:
         notes.append(f"frames {shot.start} to {shot.stop - 1}: nobody was found")
-        return []
-    people = []
+    sights = []
     for track in choose(tracks, person):
         pose2d = fill_gaps(reject_outliers(track.pose2d))
-        people.append((_between(pose2d, track.first, track.last + 1), shot.start + track.first))
-    return people
+        during = slice(track.first, track.last + 1)
+        pose2d = replace(pose2d, xy_px=pose2d.xy_px[during], confidence=pose2d.confidence[during])
+        sights.append(_Sight(person=track.person, first=shot.start + track.first, pose2d=pose2d))
+    return sights
 
 
-def _between(pose: Pose2D, start: int, stop: int) -> Pose2D:
-    return replace(pose, xy_px=pose.xy_px[start:stop], confidence=pose.confidence[start:stop])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
-    """One person in the camera's frame."""
-
-    pose2d: Pose2D
-    pose3d: Pose3D
-    contacts: NDArray[np.float64]
-    first: int
-
-
-def _lift_person(pose2d: Pose2D, first: int, camera: Camera, height_m: float, device: str, notes: list[str]) -> _Placed:
+def _lift_person(sight: _Sight, camera: Camera, height_m: float, device: str, notes: list[str]) -> _Placed:
     from mocap3d.lift.bones import with_constant_bones
     from mocap3d.lift.monocular import lift
     from mocap3d.lift.root_path import place
 
+    pose2d = sight.pose2d
     body = with_constant_bones(lift(pose2d, camera, height_m=height_m, device=device))
     pose3d, contacts = place(body, pose2d, camera)
     unseen = np.all(np.isnan(pose2d.xy_px[..., 0]), axis=-1)
     if unseen.any():
-        frames = first + np.flatnonzero(unseen)
-        notes.append(f"not seen in {len(frames)} frames between {frames[0]} and {frames[-1]}: bridged")
+        frames = sight.first + np.flatnonzero(unseen)
+        notes.append(
+            f"person {sight.person}: not seen in {len(frames)} frames between {frames[0]} and {frames[-1]}: bridged"
+        )
         xyz_m, confidence = pose3d.xyz_m.copy(), pose3d.confidence.copy()
         xyz_m[unseen], confidence[unseen], contacts = np.nan, 0.0, np.where(unseen[:, None], 0.0, contacts)
         pose3d = replace(pose3d, xyz_m=xyz_m, confidence=confidence)
-    return _Placed(pose2d=pose2d, pose3d=pose3d, contacts=contacts, first=first)
+    return _Placed(sight=sight, pose3d=pose3d, contacts=contacts)
 
 
 def _to_world(
@@ -242,20 +249,20 @@ def _to_world(
         [p.pose3d for p in people], [p.contacts for p in people], height_m=height_m, camera_tilt_deg=camera_tilt_deg
     )
     worlds = [_moved(p.pose3d, ground.world_from_cam) for p in people]
-    motions = [solve(pose, start_frame=p.first) for pose, p in zip(worlds, people, strict=True)]
+    motions = [solve(pose, start_frame=p.sight.first) for pose, p in zip(worlds, people, strict=True)]
     drop_m = _sole_height(motions)
     world_from_cam = ground.world_from_cam.copy()
     world_from_cam[1, 3] -= drop_m
     performances = [
         Performance(
-            person=number,
+            person=p.sight.person,
             shot=shot,
             motion=replace(motion, root_m=motion.root_m - [0.0, drop_m, 0.0]),
-            pose2d=p.pose2d,
+            pose2d=p.sight.pose2d,
             pose3d=replace(pose, xyz_m=pose.xyz_m - [0.0, drop_m, 0.0]),
             unobserved=unobserved(pose),
         )
-        for number, (p, pose, motion) in enumerate(zip(people, worlds, motions, strict=True), start=1)
+        for p, pose, motion in zip(people, worlds, motions, strict=True)
     ]
     return performances, replace(ground, world_from_cam=world_from_cam)
 
