@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import minimum_filter1d
+from scipy.ndimage import percentile_filter
 
 from mocap3d.base.checks import as_floats, as_fps
 from mocap3d.base.errors import InputError
@@ -40,17 +40,17 @@ class ContactSettings:
         derivative_s: the speed is the slope of a straight line through this much time around a frame.
         low_m: closer to the ground than this, height is no objection (shoes, noise).
         high_m: further above it than this, a point cannot stand.
-        support_s: without ``floor_m`` the ground is the lowest that points of this kind come within so many seconds
-            before and after; long enough for a jump.
-        shortest_s: contacts and gaps shorter than this are noise. At the top of a jump a foot is slow enough to pass for
-            a standing one (0.46 m/s) for 0.09 s; a runner's stands for 0.2 s.
+        support_s: without ``floor_m`` the ground is the lowest tenth of the heights that points of this kind (heels,
+            toes) have within so many seconds before and after; long enough for a jump.
+        shortest_s: contacts and gaps shorter than this are noise. At the top of a jump a foot is slow enough (0.46 m/s)
+            to pass for a standing one for 0.09 s; a runner's stands for 0.2 s.
     """
 
     still_mps: float = 0.2
     moving_mps: float = 0.6
     derivative_s: float = 0.1
-    low_m: float = 0.05
-    high_m: float = 0.12
+    low_m: float = 0.06
+    high_m: float = 0.15
     support_s: float = 1.0
     shortest_s: float = 0.13
 
@@ -154,7 +154,7 @@ def _height_above_support(points: Floats, up: ArrayLike, floor_m: float | None, 
         return np.asarray(height - floor_m)
     of_kind = height.reshape(len(points), 2, 2)  # frame, side, heel or toe
     lowest = np.where(np.isnan(of_kind), np.inf, of_kind).min(axis=1)
-    support = minimum_filter1d(lowest, 2 * frames + 1, axis=0, mode="nearest")
+    support = percentile_filter(lowest, 10, size=(2 * frames + 1, 1), mode="nearest")  # a minimum would follow noise
     return np.asarray(height - np.tile(support, 2))
 
 
