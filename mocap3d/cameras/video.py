@@ -248,12 +248,10 @@ def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStrea
     cover = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise FileFormatError(f"holds no video, only {kinds}", path=path)
+        kinds = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
+        raise FileFormatError(f"holds no video, only {' and '.join(sorted(kinds)) or 'nothing'}", path=path)
     best = container.streams.best("video")
-    chosen = best if best in streams else streams[0]
-    assert isinstance(chosen, av.VideoStream)  # for the type checker
-    return chosen
+    return next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
 
 
 def _scan(path: Path) -> tuple[FrameTimes, dict[str, str]]:

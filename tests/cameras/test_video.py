@@ -271,17 +271,24 @@ def test_files_that_are_no_video(tmp_path):
         open_video(text)
 
 
-def test_sound_without_pictures(tmp_path):
-    """Catches an index error on ``streams.video[0]``."""
-    path = tmp_path / "sound.mp4"
+@pytest.mark.parametrize("cover", [False, True])
+def test_sound_without_pictures(tmp_path, cover):
+    """Catches an index error on ``streams.video[0]``, and the cover of a song captured as a film of one frame."""
+    path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as sink:
-        stream = sink.add_stream("aac", rate=44100, layout="mono")
+        sound = sink.add_stream("libmp3lame", rate=44100, layout="mono")
+        if cover:
+            picture = sink.add_stream("png", rate=1)
+            picture.width, picture.height, picture.pix_fmt = 64, 64, "rgb24"
+            picture.disposition = av.stream.Disposition.attached_pic
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            sink.mux([*picture.encode(frame), *picture.encode()])
         for k in range(10):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 44100, 1024 * k
-            sink.mux(stream.encode(frame))
-        sink.mux(stream.encode())
-    with pytest.raises(FileFormatError, match=r"holds no video, only audio"):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), format="s16p", layout="mono")
+            frame.sample_rate, frame.pts = 44100, 1152 * k
+            sink.mux(sound.encode(frame))
+        sink.mux(sound.encode())
+    with pytest.raises(FileFormatError, match="only a cover picture and audio" if cover else "only audio$"):
         open_video(path)
 
 
