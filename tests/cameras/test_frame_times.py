@@ -62,3 +62,9 @@ def test_nothing_to_go_by():
     assert choose_rate([7], Fraction(1, 1000), [Fraction(24)]).fps == 24
     assert choose_rate([7, 7, 7], Fraction(1, 1000), [Fraction(24)]).count == 3
     assert list(nearest_on_grid(iter(()), Fraction(30), 0.1)) == []
+
+
+def test_times_that_run_backwards():
+    """Catches a frame that claims an earlier time than the one before it, and takes the place of later ones."""
+    timed = [(0.0, "a"), (0.3, "b"), (0.1, "c"), (0.4, "d")]
+    assert "".join(nearest_on_grid(timed, Fraction(10), 0.05)) == "aaccd"
