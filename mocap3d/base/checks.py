@@ -91,7 +91,8 @@ def _snap_rate(decimal: Decimal) -> Fraction:
     exact = Fraction(decimal)
     unit = Fraction(Decimal(1).scaleb(int(decimal.as_tuple().exponent)))
     for rate in _candidates(exact):
-        if exact == rate or (rate.denominator == 1001 and abs(rate - exact) <= unit / 2):
+        # Half a unit of the last digit; a float printed in full is off by a rounding of its own.
+        if exact == rate or (rate.denominator == 1001 and abs(rate - exact) <= max(unit / 2, rate / 2**50)):
             return rate
     return exact
 

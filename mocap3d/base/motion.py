@@ -52,6 +52,9 @@ class Motion:
             if np.isnan(array).any():
                 raise InputError(f"{name} holds NaN: a motion has a value for every joint in every frame")
             object.__setattr__(self, name, array)
+        contacts = checked.get("contacts")
+        if contacts is not None and ((contacts < 0) | (contacts > 1)).any():
+            raise InputError("contacts must lie in 0..1")
         if frames == 0:
             raise InputError("a motion needs at least one frame")
         if not np.allclose(np.linalg.norm(wxyz, axis=-1), 1.0, atol=1e-6):

@@ -77,7 +77,12 @@ class Pose3D:
         object.__setattr__(self, "xyz_m", xyz_m)
         object.__setattr__(self, "confidence", _confidence(self.confidence, xyz_m))
         object.__setattr__(self, "std_m", as_floats("std_m", self.std_m, shape))
-        views = as_floats("views", self.views, shape).astype(np.int64)
+        if (self.std_m < 0).any():
+            raise InputError("std_m must be at least 0 metres")
+        counts = as_floats("views", self.views, shape)
+        if not ((counts >= 0) & (counts == np.floor(counts))).all():
+            raise InputError("views must be whole numbers of cameras, at least 0")
+        views = counts.astype(np.int64)
         views.flags.writeable = False
         object.__setattr__(self, "views", views)
         object.__setattr__(self, "fps", as_fps(self.fps))

@@ -20,7 +20,8 @@ def project(camera: Camera, xyz_m: ArrayLike) -> tuple[NDArray[np.float64], NDAr
         xyz_m: (..., 3) world metres.
 
     Returns:
-        xy_px (..., 2), and whether each point lies in front of the camera (others are NaN).
+        xy_px (..., 2), and whether each point lies in front of the camera (others are NaN). A point so far to the side
+        that the lens model folds back there, which would put it near the centre of the picture, does not.
 
     Reference:
         OpenCV, "Camera Calibration and 3D Reconstruction" and "Fisheye camera model".
@@ -28,17 +29,25 @@ def project(camera: Camera, xyz_m: ArrayLike) -> tuple[NDArray[np.float64], NDAr
     cam = np.asarray(xyz_m, np.float64) @ camera.cam_from_world[:3, :3].T + camera.cam_from_world[:3, 3]
     in_front = cam[..., 2] > 1e-9
     depth = np.where(in_front, cam[..., 2], np.nan)
-    xy = _distort(camera, cam[..., :2] / depth[..., None])
+    flat = cam[..., :2] / depth[..., None]
+    in_front &= np.linalg.norm(np.where(in_front[..., None], flat, 0.0), axis=-1) < _reach(camera)
+    xy = np.where(in_front[..., None], _distort(camera, flat), np.nan)
     xy_px = xy @ camera.K[:2, :2].T + camera.K[:2, 2]
     return xy_px, in_front
 
 
 def px_to_rays(camera: Camera, xy_px: ArrayLike) -> NDArray[np.float64]:
-    """Turn pixels into rays (..., 3) with z = 1 in the camera's frame, distortion removed; NaN stays NaN."""
+    """Turn pixels into rays (..., 3) with z = 1 in the camera's frame, distortion removed.
+
+    NaN stays NaN, and a pixel that no ray reaches through this lens becomes NaN.
+    """
     target = (np.asarray(xy_px, np.float64) - camera.K[:2, 2]) @ np.linalg.inv(camera.K[:2, :2]).T
     xy = target
-    if camera.distortion.any():
+    if not _is_pinhole(camera):
         xy = _undistort_fisheye(camera, target) if camera.model == "fisheye" else _undistort_brown(camera, target)
+        off = np.linalg.norm(_distort(camera, xy) - target, axis=-1)
+        found = (off < 1e-6) & (np.linalg.norm(xy, axis=-1) < _reach(camera))
+        xy = np.where(found[..., None], xy, np.nan)
     return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
 
 
@@ -62,7 +71,7 @@ def _undistort_brown(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.
 def _undistort_fisheye(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.float64]:
     distorted = np.linalg.norm(target, axis=-1)
     theta = np.minimum(distorted, np.pi / 2)
-    k = camera.distortion
+    k = _coefficients(camera, 4)
     for _ in range(_UNDISTORT_STEPS):
         powers = [theta ** (2 * n) for n in range(1, 5)]
         value = theta * (1 + sum(kn * p for kn, p in zip(k, powers, strict=True)))
@@ -72,25 +81,50 @@ def _undistort_fisheye(camera: Camera, target: NDArray[np.float64]) -> NDArray[n
     return target * scale[..., None]
 
 
+def _reach(camera: Camera) -> float:
+    """How far from the axis, at z = 1, the lens model still moves outwards; beyond it folds back and means nothing."""
+    if _is_pinhole(camera):
+        return np.inf
+    r = np.tan(np.linspace(0.0, np.pi / 2, 2000, endpoint=False))  # every direction in front of the camera
+    radial = _distort_radially(camera, r)
+    inwards = np.flatnonzero(np.diff(radial) <= 0)
+    return float(r[inwards[0]]) if len(inwards) else np.inf
+
+
+def _is_pinhole(camera: Camera) -> bool:
+    """Whether nothing bends the rays; a fisheye does so even when all its coefficients are 0."""
+    return camera.model != "fisheye" and not bool(camera.distortion.any())
+
+
 def _distort(camera: Camera, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not camera.distortion.any():
+    if _is_pinhole(camera):
         return xy
-    x, y = xy[..., 0], xy[..., 1]
-    r2 = x * x + y * y
+    r = np.linalg.norm(xy, axis=-1)
+    radial = np.where(r > 1e-12, _distort_radially(camera, r) / np.maximum(r, 1e-12), 1.0)
     if camera.model == "fisheye":
-        r = np.sqrt(r2)
-        theta = np.arctan(r)
-        k = camera.distortion
-        bent = theta * (1 + k[0] * theta**2 + k[1] * theta**4 + k[2] * theta**6 + k[3] * theta**8)
-        return xy * np.where(r > 1e-12, bent / np.maximum(r, 1e-12), 1.0)[..., None]
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, tilt_x, tilt_y = np.pad(
-        camera.distortion, (0, 14 - len(camera.distortion))
-    )
-    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+        return np.asarray(xy * radial[..., None])
+    p1, p2, s1, s2, s3, s4, tilt_x, tilt_y = _coefficients(camera, 14)[[2, 3, 8, 9, 10, 11, 12, 13]]
+    x, y, r2 = xy[..., 0], xy[..., 1], r * r
     bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + s1 * r2 + s2 * r2 * r2
     bent_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + s3 * r2 + s4 * r2 * r2
     bent = np.stack([bent_x, bent_y], axis=-1)
     return _tilt(bent, tilt_x, tilt_y) if tilt_x or tilt_y else bent
+
+
+def _distort_radially(camera: Camera, r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a point at distance ``r`` from the axis goes, tangential terms aside."""
+    if camera.model == "fisheye":
+        k1, k2, k3, k4 = _coefficients(camera, 4)
+        theta = np.arctan(r)
+        t2 = theta * theta
+        return np.asarray(theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))))
+    k1, k2, k3, k4, k5, k6 = _coefficients(camera, 14)[[0, 1, 4, 5, 6, 7]]
+    r2 = r * r
+    return np.asarray(r * (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6))))
+
+
+def _coefficients(camera: Camera, count: int) -> NDArray[np.float64]:
+    return np.pad(camera.distortion, (0, count - len(camera.distortion)))
 
 
 def _tilt(xy: NDArray[np.float64], tilt_x: float, tilt_y: float) -> NDArray[np.float64]:

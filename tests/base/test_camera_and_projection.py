@@ -81,6 +81,15 @@ def test_fisheye_rays_undo_the_projection_far_from_the_axis() -> None:
     np.testing.assert_allclose(px_to_rays(cam, project(cam, rays)[0]), rays, rtol=1e-9, atol=1e-12)
 
 
+def test_a_fisheye_without_coefficients_is_still_a_fisheye() -> None:
+    """Catches a shortcut that takes 'all coefficients 0' for a pinhole: OpenCV's fisheye then maps theta to r."""
+    cam = camera(model="fisheye", distortion=np.zeros(4), cam_from_world=np.eye(4))
+    ray = np.array([[1.0, 0, 1.0]])
+    expected, _ = cv2.fisheye.projectPoints(ray[:, None], np.zeros(3), np.zeros(3), cam.K, np.zeros(4))
+    np.testing.assert_allclose(project(cam, ray)[0], expected[:, 0], atol=1e-9)
+    np.testing.assert_allclose(px_to_rays(cam, expected[:, 0]), ray, atol=1e-9)
+
+
 @pytest.mark.parametrize("model", ["brown-conrady", "fisheye"])
 def test_behind_and_missing_points(model: str) -> None:
     """Catches people behind the camera projected into the picture upside down, and NaN that spreads or warns."""
@@ -94,6 +103,21 @@ def test_behind_and_missing_points(model: str) -> None:
     np.testing.assert_allclose(rays[0], [0.05, 0.1, 1.0], atol=1e-10)
     assert np.isnan(rays[1:, :2]).all()
     assert np.isnan(px_to_rays(cam, np.full((3, 2), np.nan))[:, :2]).all()
+
+
+def test_what_the_lens_cannot_see_is_missing() -> None:
+    """Catches a barrel polynomial that folds back: 63 degrees off the axis it would give the centre of the picture."""
+    cam = camera(distortion=np.array([-0.25, 0, 0, 0]), cam_from_world=np.eye(4))  # grows up to r = 1.15
+    xy_px, in_front = project(cam, [[1.0, 0, 1], [1.1, 0, 1], [1.2, 0, 1], [2.0, 0, 1]])
+    np.testing.assert_array_equal(in_front, [True, True, False, False])
+    assert np.isnan(xy_px[2:]).all()
+    beyond = K[:2, 2] + [[900 * 0.76, 0], [900 * 0.8, 0], [900 * 1.5, 0]]
+    rays = px_to_rays(cam, beyond)
+    np.testing.assert_array_equal(np.isnan(rays).any(axis=-1), [False, True, True])
+    np.testing.assert_allclose(project(cam, rays[:1])[0], beyond[:1], atol=1e-8)
+    fisheye = camera(model="fisheye", distortion=np.zeros(4), cam_from_world=np.eye(4))
+    behind = px_to_rays(fisheye, K[:2, 2] + [[900 * 1.5, 0], [900 * 1.6, 0]])  # 86 and 92 degrees
+    np.testing.assert_array_equal(np.isnan(behind).any(axis=-1), [False, True])
 
 
 def test_batches() -> None:

@@ -77,7 +77,7 @@ def test_decimals_snap_to_the_rate_that_was_meant(written: float | str, rate: Fr
     assert as_fps(written) == rate
 
 
-@pytest.mark.parametrize("nominal", [30, 60])
+@pytest.mark.parametrize("nominal", [24, 30, 48, 60, 90, 120, 240])
 def test_a_float_of_an_ntsc_rate_is_that_rate(nominal: int) -> None:
     """Catches full-precision floats that miss the fraction they were made from."""
     assert as_fps(nominal * 1000 / 1001) == Fraction(nominal * 1000, 1001)

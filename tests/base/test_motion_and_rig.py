@@ -87,6 +87,12 @@ def test_impossible_motions_are_refused(changes: dict[str, object], words: str) 
         motion(**changes)
 
 
+def test_contacts_lie_between_none_and_all() -> None:
+    """Catches contacts in percent."""
+    with pytest.raises(InputError, match="contacts"):
+        motion(contacts=np.full((3, 4), 50.0))
+
+
 def test_time() -> None:
     """Catches a duration that leaves out the last frame, and a rate turned into a float."""
     moving = motion(frames=30, fps="29.97")

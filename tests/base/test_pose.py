@@ -75,3 +75,7 @@ def test_pose3d_keeps_its_fields_apart() -> None:
         pose3d(frame="body")
     with pytest.raises(InputError, match="std_m must have shape"):
         pose3d(std_m=np.ones((2, 8)))
+    with pytest.raises(InputError, match="views"):
+        pose3d(views=np.full((2, 9), np.nan))
+    with pytest.raises(InputError, match="std_m"):
+        pose3d(std_m=np.full((2, 9), -1.0))
