@@ -1,0 +1,119 @@
+"""Four views of one person (BSD-3, PyPI ``pose2sim``): the calibration, time offsets, and a robust triangulation.
+
+The triangulation is the nearest thing to a truth that these videos have. It comes from our own 2D joints, so what the
+detector gets wrong in all views alike it does not show.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d import Camera
+from mocap3d.base.projection import project, px_to_rays
+
+__all__ = ["find_lags", "read_qualisys", "triangulate"]
+
+Floats = NDArray[np.float64]
+
+MAX_LAG = 3  # frames; the data's card says that the cameras agree to within two
+OUTLIER_PX = 10.0
+ROUNDS = 8
+
+
+def read_qualisys(path: Path, sizes_wh_px: dict[str, tuple[int, int]]) -> dict[str, Camera]:
+    """Read a Qualisys calibration: 1/64 pixel, millimetres, +Z up; its cameras look along -z, with y up.
+
+    Args:
+        path: the ``.qca.txt`` file.
+        sizes_wh_px: camera name -> size of its video. A video narrower than the sensor is taken to be cut alike on
+            both sides.
+    """
+    cameras = {}
+    for entry in ElementTree.parse(path).getroot().iter("camera"):
+        name = entry.attrib["serial"]
+        lens = {key: float(value) for key, value in _child(entry, "intrinsic").items()}
+        pose = {key: float(value) for key, value in _child(entry, "transform").items()}
+        sensor = [lens["sensorMaxU"] / 64 + 1, lens["sensorMaxV"] / 64 + 1]
+        cut = (np.round(sensor) - sizes_wh_px[name]) / 2
+        K = np.array([[lens["focalLengthU"], 0, lens["centerPointU"]], [0, lens["focalLengthV"], lens["centerPointV"]]])
+        K = np.vstack([K / 64, [0, 0, 1]])
+        K[:2, 2] -= cut
+        R = np.diag([1.0, -1.0, -1.0]) @ [[pose[f"r{i}{j}"] for j in (1, 2, 3)] for i in (1, 2, 3)]
+        cam_from_world = np.eye(4)
+        cam_from_world[:3, :3] = R
+        cam_from_world[:3, 3] = -R @ [pose["x"] / 1000, pose["y"] / 1000, pose["z"] / 1000]
+        bends = ["radialDistortion1", "radialDistortion2", "tangentalDistortion1", "tangentalDistortion2"]
+        distortion = np.array([lens[bend] for bend in [*bends, "radialDistortion3"]])
+        size = sizes_wh_px[name]
+        cameras[name] = Camera(name=name, size_wh_px=size, K=K, distortion=distortion, cam_from_world=cam_from_world)
+    return cameras
+
+
+def _child(entry: ElementTree.Element, tag: str) -> dict[str, str]:
+    found = entry.find(tag)
+    if found is None:
+        raise ValueError(f"camera {entry.get('serial')} has no <{tag}>")
+    return found.attrib
+
+
+def triangulate(cameras: Sequence[Camera], xy_px: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """Find the points nearest to their rays, reweighted so that a view that disagrees loses its say.
+
+    Args:
+        cameras: C cameras.
+        xy_px: (C, T, J, 2); NaN where not seen.
+        confidence: (C, T, J).
+
+    Returns:
+        (T, J, 3) world metres, NaN with fewer than two views, and (C, T, J) reprojection errors in pixels.
+    """
+    rays = np.stack(
+        [px_to_rays(camera, xy) @ camera.cam_from_world[:3, :3] for camera, xy in zip(cameras, xy_px, strict=True)]
+    )
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    centres = np.stack([camera.world_from_cam[:3, 3] for camera in cameras])[:, None, None, :, None]
+    seen = np.where(np.isfinite(rays).all(axis=-1), confidence, 0.0)
+    across = np.nan_to_num(np.eye(3) - rays[..., None] * rays[..., None, :])  # projects onto the plane across the ray
+    enough = (seen > 0).sum(axis=0) >= 2
+    weight = seen
+    for _ in range(ROUNDS):
+        normal = (weight[..., None, None] * across).sum(axis=0) + 1e-9 * np.eye(3)
+        right = (weight[..., None, None] * (across @ centres)).sum(axis=0)
+        xyz_m = np.where(enough[..., None], np.linalg.solve(normal, right)[..., 0], np.nan)
+        shown = np.stack([project(camera, xyz_m)[0] for camera in cameras])
+        error_px = np.linalg.norm(shown - xy_px, axis=-1)
+        weight = seen / (1 + (np.nan_to_num(error_px, nan=1e3) / OUTLIER_PX) ** 2)
+    return xyz_m, error_px
+
+
+def find_lags(cameras: Sequence[Camera], xy_px: Floats, confidence: Floats) -> list[int]:
+    """How many frames each view runs ahead of the first: those that make the rays meet best.
+
+    They come from 2D joints and calibration alone, so that they favour no lifter.
+    """
+
+    def cost(lags: Sequence[int]) -> float:
+        _, error_px = triangulate(cameras, shifted(xy_px, lags), np.nan_to_num(shifted(confidence, lags)))
+        inner = error_px[:, MAX_LAG:-MAX_LAG]
+        return float(np.nanmean(np.log1p((inner / OUTLIER_PX) ** 2)))
+
+    lags = [0] * len(cameras)
+    for _ in range(2):
+        for view in range(1, len(cameras)):
+            tried = [[*lags[:view], lag, *lags[view + 1 :]] for lag in range(-MAX_LAG, MAX_LAG + 1)]
+            lags = min(tried, key=cost)
+    return lags
+
+
+def shifted(values: Floats, lags: Sequence[int]) -> Floats:
+    """Bring (C, T, ...) of all views to the first one's clock; NaN beyond the ends."""
+    moved = np.full_like(values, np.nan)
+    for view, lag in enumerate(lags):
+        inside = slice(max(0, -lag), len(values[view]) - max(0, lag))
+        moved[view, inside] = np.roll(values[view], -lag, axis=0)[inside]
+    return moved
