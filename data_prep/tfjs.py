@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TfjsModel", "TfjsNode", "read_tfjs", "to_onnx"]
 
-OPSET = 18
-IR_VERSION = 9
+_OPSET = 18
+_IR_VERSION = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +188,8 @@ class _OnnxGraph:
         graph = helper.make_graph(self._nodes, "network", [image], infos, list(self._initialisers.values()))
         model: onnx.ModelProto = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+            ir_version=_IR_VERSION,
             producer_name="mocap3d",
         )
         helper.set_model_props(model, dict(metadata))

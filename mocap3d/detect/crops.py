@@ -16,20 +16,25 @@ from mocap3d.base.errors import InputError
 
 __all__ = ["Crop", "crop_around_box", "crop_around_joints", "letterbox"]
 
-BOX_MARGIN = 1.25
-"""Side of a crop over the longer side of the person's box: the best of 1.1 to 1.25 on public pictures (card)."""
+_BOX_MARGIN = 1.25
+"""Side of a crop over the longer side of the person's box; 1.1 to 1.25 is best on public pictures."""
 
-JOINTS_MARGIN = 1.4
-"""The same over the box of the joints, which leaves out the top of the head, the hands and the feet."""
+_JOINTS_MARGIN = 1.2
+"""The same over the box of the joints, in the frames after the first."""
 
-TORSO_MARGIN = 1.9
-"""MoveNet's published rule: from the middle of the hips, at least that many times the reach of the torso."""
+_TORSO_MARGIN = 1.5
+"""A crop reaches at least that many times as far as the shoulders from the middle of the hips, in both directions.
 
-SEEN = 0.2
+The published rule has 1.9. Measured with 1.2 and 1.5, and with 1.25 and 1.9, on four calibrated views of one person:
+triangulated limbs vary by 12 and by 15 mm, joints reproject to 11.9 and to 12.7 px (median); a man who turns a
+somersault is kept for 59 frames, and for 55 at 1.2 and 1.9.
+"""
+
+_SEEN = 0.2
 """Joints below this confidence do not shape a crop (the published threshold)."""
 
-SHOULDERS_AND_HIPS = (5, 6, 11, 12)  # COCO-17
-HIPS = (11, 12)
+_SHOULDERS_AND_HIPS = (5, 6, 11, 12)  # COCO-17
+_HIPS = (11, 12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +115,10 @@ def crop_around_box(box_px: NDArray[np.float64], crop_side_px: int, *, widen: fl
     Args:
         box_px: (4,) left, top, right, bottom in the frame.
         crop_side_px: side of the crop, the network's.
-        widen: factor on the usual side of the square, ``BOX_MARGIN`` times the longer side of the box.
+        widen: factor on the usual side of the square, 1.25 times the longer side of the box.
     """
     corners = np.asarray(box_px, dtype=np.float64).reshape(2, 2)
-    side_px = BOX_MARGIN * float((corners[1] - corners[0]).max())
+    side_px = _BOX_MARGIN * float((corners[1] - corners[0]).max())
     return _square(corners.mean(axis=0), widen * side_px, crop_side_px)
 
 
@@ -128,15 +133,15 @@ def crop_around_joints(
         crop_side_px: side of the crop, the network's.
         widen: factor on the usual side of the square.
     """
-    seen = np.asarray(confidence >= SEEN)
+    seen = np.asarray(confidence >= _SEEN)
     if seen.sum() < 4:
         seen = np.asarray(np.isfinite(xy_px).all(axis=-1))
     low, high = xy_px[seen].min(axis=0), xy_px[seen].max(axis=0)
-    side = JOINTS_MARGIN * float((high - low).max())
-    torso = xy_px[list(SHOULDERS_AND_HIPS)]
-    if seen[list(SHOULDERS_AND_HIPS)].all():
-        reach = float(np.abs(torso - xy_px[list(HIPS)].mean(axis=0)).max())
-        side = max(side, 2 * TORSO_MARGIN * reach)
+    side = _JOINTS_MARGIN * float((high - low).max())
+    torso = xy_px[list(_SHOULDERS_AND_HIPS)]
+    if seen[list(_SHOULDERS_AND_HIPS)].all():
+        reach = float(np.abs(torso - xy_px[list(_HIPS)].mean(axis=0)).max())
+        side = max(side, 2 * _TORSO_MARGIN * reach)
     return _square((low + high) / 2, widen * side, crop_side_px)
 
 

