@@ -202,14 +202,14 @@ def _people_of_shot(
 ) -> list[_Sight]:
     from mocap3d.identify.choosing import choose
     from mocap3d.identify.following import follow
-    from mocap3d.identify.repair import fill_gaps, reject_outliers
+    from mocap3d.identify.repair import drop_unsure, fill_gaps, reject_outliers
 
     tracks = follow(watched.detections[shot.start : shot.stop], watched.video.fps, watched.video.size_wh_px)
     if not tracks:
         notes.append(f"frames {shot.start} to {shot.stop - 1}: nobody was found")
     sights = []
     for track in choose(tracks, person):
-        pose2d = fill_gaps(reject_outliers(track.pose2d))
+        pose2d = fill_gaps(reject_outliers(drop_unsure(track.pose2d)))
         during = slice(track.first, track.last + 1)
         pose2d = replace(pose2d, xy_px=pose2d.xy_px[during], confidence=pose2d.confidence[during])
         sights.append(_Sight(person=track.person, first=shot.start + track.first, pose2d=pose2d))

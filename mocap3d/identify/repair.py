@@ -18,10 +18,28 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.identify.body_size import height_px
 
-__all__ = ["fill_gaps", "reject_outliers"]
+__all__ = ["drop_unsure", "fill_gaps", "reject_outliers"]
 
 _FASTEST = 9.0  # body heights per second
 _USUAL_S = 0.15  # seconds to either side over which the usual step is taken
+
+
+def drop_unsure(pose2d: Pose2D, *, least: float = 0.2) -> Pose2D:
+    """Take out joints that the detector only guessed: they become "not seen".
+
+    MoveNet puts a joint somewhere even when the picture ends above it. On legs below the picture's edge its
+    confidence stays under 0.17, on joints that are there it is above 0.2 in 99 frames of 100.
+
+    Args:
+        pose2d: one person.
+        least: confidence below which a joint counts as a guess.
+    """
+    guessed = pose2d.confidence < least
+    return replace(
+        pose2d,
+        xy_px=np.where(guessed[..., None], np.nan, pose2d.xy_px),
+        confidence=np.where(guessed, 0.0, pose2d.confidence),
+    )
 
 
 def reject_outliers(pose2d: Pose2D, *, longest_s: float = 0.1, floor: float = 0.06) -> Pose2D:
