@@ -352,6 +352,19 @@ def test_the_readme_lists_the_extras() -> None:
     assert listed == set(EXTRAS)
 
 
+def test_extras_bring_what_messages_promise() -> None:
+    """Catches "bring it with: pip install 'mocap3d[torch]'" of an extra that does not bring the package."""
+    sources = [file for folder in ("mocap3d", "data_prep", "viewers") for file in (ROOT / folder).rglob("*.py")]
+    promised = {
+        pair
+        for file in sources
+        for pair in re.findall(r'MissingExtraError\("([\w-]+)", "([\w-]+)"\)', file.read_text(encoding="utf-8"))
+    }
+    assert promised
+    brought = {extra: {re.split(r"[=<>~\[]", need)[0] for need in needs} for extra, needs in EXTRAS.items()}
+    assert not [pair for pair in promised if pair[0] not in brought[pair[1]]]
+
+
 @pytest.mark.parametrize("record", DECISIONS, ids=lambda record: record.name)
 def test_decisions_have_one_form(record: Path) -> None:
     """Catches a record that is not in the list, or does not say why."""
