@@ -76,6 +76,14 @@ def test_a_long_absence_makes_a_new_person(person, found):
     assert len(follow(frames, 30, SIZE)) == 2
 
 
+def test_size_tells_people_apart(person, found):
+    """Catches a child who steps out from where an adult vanished, and goes on as the adult."""
+    scripts = [lambda t: person(t, 600, 150, 400), lambda t: person(t, 600, 250, 200)]
+    frames, truth = _frames(scripts, 2, 30, found, hidden=lambda who, t: (t > 1) if who == 0 else (t < 1.05))
+    tracks = follow(frames, 30, SIZE)
+    assert [set(_who(track, truth)) for track in tracks] == [{0}, {1}]
+
+
 def test_who_left_the_picture_is_not_continued_by_who_enters(person, found):
     """Catches one track for a person who walks out at the right and another who walks in a moment later, smaller."""
     scripts = [lambda t: person(t, 1000 + 400 * t, 200, 400), lambda t: person(t, 1500 - 300 * t, 300, 250)]
