@@ -30,6 +30,9 @@ _SCORED_JOINTS = 9
 _SAME_PERSON = 0.5
 """Two sets of joints with a larger OKS are one person."""
 
+_SEEN = 0.2
+"""Joints below this confidence do not count when people are compared."""
+
 _WIDEN = 1.4
 """Where a person scores low, a second crop that much wider is tried."""
 
@@ -198,9 +201,17 @@ class PeopleDetector:
 
 
 def _alike(a: _Person, b: _Person) -> float:
-    """OKS of two people, over the area of the larger box of joints."""
-    area = max(float(np.prod(np.ptp(person.xy_px, axis=0))) for person in (a, b))
-    return float(oks(a.xy_px, b.xy_px, max(area, 1.0)))
+    """OKS of two people over the joints that are seen in both, for the area of the larger one."""
+    seen_a, seen_b = _seen(a), _seen(b)
+    areas = [float(np.prod(np.ptp(p.xy_px[seen], axis=0))) for p, seen in ((a, seen_a), (b, seen_b))]
+    both = seen_a & seen_b
+    return float(oks(a.xy_px, b.xy_px, max(*areas, 1.0), visible=both if both.any() else None))
+
+
+def _seen(person: _Person) -> NDArray[np.bool_]:
+    """(17,) the joints that may be judged; all where hardly any is seen: a wild guess must not make a person large."""
+    seen = np.asarray(person.confidence >= _SEEN)
+    return seen if seen.sum() >= 4 else np.ones_like(seen)
 
 
 def _distinct(people: Sequence[_Person]) -> list[_Person]:

@@ -23,7 +23,7 @@ async function load(name) {
   return [await loadGraphModel({ load: async () => artifacts }), json];
 }
 
-// A square [top, left, side] of a picture, or the whole picture above `rows` rows with black below.
+// height x width pixels of a picture from (top, left) on, black where the picture ends.
 function image(file, { top = 0, left = 0, height, width }) {
   const png = PNG.sync.read(fs.readFileSync(path.join(pictures, file)));
   const rgb = new Int32Array(height * width * 3);

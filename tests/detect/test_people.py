@@ -137,3 +137,12 @@ def test_of_two_that_are_one_the_better_stays():
     better = _Person(xy_px, np.full(17, 0.8))
     other = _Person(xy_px + 300, np.full(17, 0.3))
     assert _distinct([worse, other, better]) == [other, better]
+
+
+def test_one_wild_joint_does_not_make_neighbours_the_same_person():
+    """Catches people who stand side by side merged because an unsure wrist, far away, makes one of them huge."""
+    rng = np.random.default_rng(0)
+    xy_px, confidence = rng.uniform(0, 100, (17, 2)), np.full(17, 0.8)
+    wild_px, unsure = xy_px + [60, 0], confidence.copy()
+    wild_px[9], unsure[9] = (3000.0, 3000.0), 0.05
+    assert len(_distinct([_Person(xy_px, confidence), _Person(wild_px, unsure)])) == 2
