@@ -283,7 +283,7 @@ def test_every_option_of_training_is_explained() -> None:
 
 def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
     """Catches a default that was changed in the code only."""
-    from mocap3d.identify.repair import fill_gaps
+    from mocap3d.identify.repair import drop_unsure, fill_gaps
     from mocap3d.motion.solve import SolveSettings
     from mocap3d.pipeline import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M
 
@@ -291,6 +291,7 @@ def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
     solve = SolveSettings()
     low, high = solve.straight_deg
     gap_s = inspect.signature(fill_gaps).parameters["max_gap_s"].default
+    least = inspect.signature(drop_unsure).parameters["least"].default
     for said in (
         f"**Height, {DEFAULT_HEIGHT_M:.2f} m**",
         f"**Field of view, {DEFAULT_FOV_DEG:g}°**",
@@ -300,6 +301,7 @@ def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
         f"smoothed over {solve.twist_smoothing_s:g} s",
         f"unseen in more than {solve.unseen_share * 100:g} %",
         f"Gaps up to {gap_s:g} s",
+        f"below a confidence of {least:g}",
     ):
         assert said in text, said
 
