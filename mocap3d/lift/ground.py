@@ -110,7 +110,7 @@ def footfalls(feet_m: NDArray[np.float64], contacts: NDArray[np.float64]) -> lis
         planted = np.concatenate([[False], contacts[:, column] > 0.5, [False]])
         edges = np.flatnonzero(np.diff(planted.astype(int)))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            found.append((column, np.median(feet_m[start:stop, column], axis=0)))
+            found.append((column, np.nanmedian(feet_m[start:stop, column], axis=0)))
     return found
 
 
@@ -128,8 +128,9 @@ def _planted(
 
 def _torso(bodies: Sequence[Pose3D], settings: GroundSettings) -> tuple[NDArray[np.float64], float]:
     """Mean direction from pelvis to the base of the neck, and its expected error in degrees."""
-    spines = [body.xyz_m[:, body.skeleton.index("thorax")] - body.xyz_m[:, 0] for body in bodies]
-    directions = np.concatenate([s / np.maximum(np.linalg.norm(s, axis=-1, keepdims=True), 1e-9) for s in spines])
+    spines = np.concatenate([body.xyz_m[:, body.skeleton.index("thorax")] - body.xyz_m[:, 0] for body in bodies])
+    spines = spines[np.isfinite(spines).all(axis=-1)]
+    directions = spines / np.maximum(np.linalg.norm(spines, axis=-1, keepdims=True), 1e-9)
     centre = np.median(directions, axis=0)
     centre /= np.linalg.norm(centre)
     spread = float(np.median(np.degrees(np.arccos(np.clip(directions @ centre, -1, 1)))))
@@ -160,7 +161,7 @@ def _softly(residual: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _floor_without_feet(bodies: Sequence[Pose3D], up: NDArray[np.float64], height_m: float) -> float:
     """Nobody's feet were seen to be planted: take the pelvis at the height at which it stands (0.53 of the stature)."""
-    return float(np.median(np.concatenate([body.xyz_m[:, 0] @ up for body in bodies])) - 0.53 * height_m)
+    return float(np.nanmedian(np.concatenate([body.xyz_m[:, 0] @ up for body in bodies])) - 0.53 * height_m)
 
 
 def _world_from_cam(up: NDArray[np.float64], floor: float, pelvis_m: NDArray[np.float64]) -> NDArray[np.float64]:
