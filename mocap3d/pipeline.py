@@ -218,11 +218,11 @@ def _people_of_shot(
 
 def _lift_person(sight: _Sight, camera: Camera, height_m: float, device: str, notes: list[str]) -> _Placed:
     from mocap3d.lift.bones import with_constant_bones
-    from mocap3d.lift.monocular import lift
+    from mocap3d.lift.monocular import lift_pose2d
     from mocap3d.lift.root_path import place
 
     pose2d = sight.pose2d
-    body = with_constant_bones(lift(pose2d, camera, height_m=height_m, device=device))
+    body = with_constant_bones(lift_pose2d(pose2d, camera, height_m=height_m, device=device))
     pose3d, contacts = place(body, pose2d, camera)
     unseen = np.all(np.isnan(pose2d.xy_px[..., 0]), axis=-1)
     if unseen.any():

@@ -35,7 +35,10 @@ class GroundSettings:
         torso_std_deg: lean of a torso, averaged over a clip, on top of how much it varies.
         level_std_deg: tilt and roll of a camera nobody measured.
         tilt_std_deg: tilt of a camera that was measured.
-        ankle_height, toe_height: above the sole, as parts of the stature.
+        ankle_height: of an ankle above its sole, as a part of the stature.
+        toe_height: of a toe tip.
+        narrowing_m: feet further than this above or below the plane lose their say, more strictly from round to round:
+            somebody on a roof or a chair must not tilt the floor.
     """
 
     foot_std_m: float = 0.03
@@ -45,6 +48,7 @@ class GroundSettings:
     tilt_std_deg: float = 1.0
     ankle_height: float = 0.045
     toe_height: float = 0.012
+    narrowing_m: tuple[float, ...] = (0.5, 0.3, 0.15, 0.15)
 
 
 def find_ground(
@@ -72,35 +76,61 @@ def find_ground(
         raise InputError("the floor needs at least one person")
     points, heights = _planted(bodies, contacts, height_m, settings)
     torso, torso_std = _torso(bodies, settings)
-
-    def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        up, floor = _up(x[0], x[1]), x[2]
-        depth = points @ np.array([0.0, 0.0, 1.0])
-        # How much an error in distance moves the point along `up`; the viewing ray is the point itself.
-        along = (points @ up) * settings.depth_std if len(points) else depth
-        feet = (points @ up - floor - heights) / np.hypot(settings.foot_std_m, along)
-        lean = _angles_between(up, torso) / torso_std
-        tilt_mean, tilt_std = (
-            (0.0, settings.level_std_deg) if camera_tilt_deg is None else (camera_tilt_deg, settings.tilt_std_deg)
-        )
-        camera = [(math.degrees(x[0]) - tilt_mean) / tilt_std, math.degrees(x[1]) / settings.level_std_deg]
-        return np.concatenate([_softly(feet), lean, camera, [1e-6 * floor]])
-
-    start_tilt, start_roll = _tilt_and_roll(torso)
-    floor0 = float(np.median(points @ torso - heights)) if len(points) else 0.0
-    solution = least_squares(residuals, [start_tilt, start_roll, floor0], method="lm")
-    tilt, roll, floor = (float(value) for value in solution.x)
-    jacobian = np.asarray(solution.jac)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian)
-    if not len(points):
-        floor = _floor_without_feet(bodies, _up(tilt, roll), height_m)
-    std = np.sqrt(np.diag(covariance))
-    return Ground(
-        world_from_cam=_world_from_cam(_up(tilt, roll), float(floor), bodies[0].xyz_m[0, 0]),
-        up_std_deg=(math.degrees(std[0]), math.degrees(std[1])),
-        floor_std_m=settings.foot_std_m / math.sqrt(len(points)) if len(points) else 0.1 * height_m,
-        footfalls=len(points),
+    prior = _Prior(
+        torso=torso,
+        torso_std_deg=torso_std,
+        tilt_deg=camera_tilt_deg or 0.0,
+        tilt_std_deg=settings.level_std_deg if camera_tilt_deg is None else settings.tilt_std_deg,
     )
+    (tilt, roll, floor), std, weight = _fit(points, heights, prior, settings)
+    used = int((weight > 0.5).sum())
+    if not used:
+        floor = _floor_without_feet(bodies, _up(tilt, roll), height_m)
+    return Ground(
+        world_from_cam=_world_from_cam(_up(tilt, roll), floor, bodies[0].xyz_m[0, 0]),
+        up_std_deg=(math.degrees(std[0]), math.degrees(std[1])),
+        floor_std_m=settings.foot_std_m / math.sqrt(used) if used else 0.1 * height_m,
+        footfalls=used,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prior:
+    """What speaks for an up direction besides feet."""
+
+    torso: NDArray[np.float64]
+    torso_std_deg: float
+    tilt_deg: float
+    tilt_std_deg: float
+
+
+def _fit(
+    points: NDArray[np.float64], heights: NDArray[np.float64], prior: _Prior, settings: GroundSettings
+) -> tuple[list[float], NDArray[np.float64], NDArray[np.float64]]:
+    """Find tilt, roll (radians) and floor (metres along up), their expected errors, and the say of each footfall."""
+
+    def residuals(x: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        up = _up(x[0], x[1])
+        # An error in distance moves a point along its own viewing ray, and so along `up`.
+        feet_std = np.hypot(settings.foot_std_m, points @ up * settings.depth_std)
+        feet = (points @ up - x[2] - heights) / feet_std * weight
+        lean = _rotation_deg(prior.torso, up) / prior.torso_std_deg
+        tilt = (math.degrees(x[0]) - prior.tilt_deg) / prior.tilt_std_deg
+        return np.concatenate([feet, lean, [tilt, math.degrees(x[1]) / settings.level_std_deg, 1e-6 * x[2]]])
+
+    weight = np.zeros(len(points))
+    solution = least_squares(residuals, [*_tilt_and_roll(prior.torso), 0.0], args=(weight,), method="lm")
+    for round_, scale_m in enumerate(settings.narrowing_m if len(points) else ()):
+        x = solution.x
+        above = points @ _up(x[0], x[1]) - heights
+        if round_ == 0:
+            x[2] = _most_common_height(above, scale_m)
+        # Geman-McClure: who stands on something else has no say at all.
+        weight = 1 / (1 + ((above - x[2]) / scale_m) ** 2)
+        solution = least_squares(residuals, x, args=(weight,), method="lm")
+    jacobian = np.asarray(solution.jac)
+    std = np.sqrt(np.diag(np.linalg.pinv(jacobian.T @ jacobian)))
+    return [float(value) for value in solution.x], std, weight
 
 
 def footfalls(feet_m: NDArray[np.float64], contacts: NDArray[np.float64]) -> list[tuple[int, NDArray[np.float64]]]:
@@ -146,17 +176,18 @@ def _tilt_and_roll(up: NDArray[np.float64]) -> tuple[float, float]:
     return math.asin(float(np.clip(-up[2], -1, 1))), math.atan2(up[0], -up[1])
 
 
-def _angles_between(up: NDArray[np.float64], torso: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rotation from one direction to the other as a vector in degrees: three residuals without a kink at zero."""
-    cross = np.cross(torso, up)
+def _rotation_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rotation from one direction to another as a vector in degrees: three residuals without a kink at zero."""
+    cross = np.cross(a, b)
     sine = float(np.linalg.norm(cross))
-    angle = math.atan2(sine, float(torso @ up))
+    angle = math.atan2(sine, float(a @ b))
     return np.asarray(cross * math.degrees(angle / sine if sine > 1e-9 else 1.0))
 
 
-def _softly(residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Square roots of a Cauchy loss: a foot on a step does not tilt the floor."""
-    return np.asarray(np.sign(residual) * np.sqrt(np.log1p(residual**2 / 4) * 4))
+def _most_common_height(above: NDArray[np.float64], scale_m: float) -> float:
+    """The height near which most feet were planted."""
+    near = (np.abs(above[:, None] - above) < scale_m).sum(axis=1)
+    return float(np.median(above[near == near.max()]))
 
 
 def _floor_without_feet(bodies: Sequence[Pose3D], up: NDArray[np.float64], height_m: float) -> float:

@@ -88,6 +88,17 @@ def test_a_measured_tilt_wins_over_a_leaning_torso():
     assert errors[1] < 3.0
 
 
+def test_somebody_on_a_roof_does_not_tilt_the_floor():
+    """Catches a plane laid through the feet of two people who stand on different things."""
+    world_m, planted = walk(5.0)
+    roof_m = walk(5.0, speed_mps=0.3)[0] * [1, 1, 0.3] + [3.0, 3.5, 1.0]
+    R, centre = cam_from_world(5, 0)
+    bodies = [seen_by(world_m, R, centre), seen_by(roof_m, R, centre)]
+    ground = find_ground(bodies, [contacts_of(planted)] * 2, height_m=HEIGHT_M)
+    up_in_world = ground.world_from_cam[:3, :3] @ R @ np.array([0.0, 1.0, 0.0])
+    assert math.degrees(math.acos(min(1.0, up_in_world[1]))) < 5.0
+
+
 def test_says_how_sure_it_is():
     """Catches an uncertainty that does not depend on the evidence: feet tell more than torsos alone."""
     world_m, planted = walk(5.0)
