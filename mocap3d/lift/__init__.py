@@ -1,0 +1,1 @@
+"""2D joints of one person -> joints in space."""

@@ -1,0 +1,65 @@
+"""Rays of one frame rate at another, and joints back again, in time only."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+__all__ = [
+    "at_rate",
+    "back_to_frames",
+]
+
+
+def at_rate(
+    rays: NDArray[np.float64], confidence: NDArray[np.float64], ratio: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Resample rays linearly to another frame rate; the first frame stays the first.
+
+    Args:
+        rays: (T, J, 3), NaN where not seen.
+        confidence: (T, J).
+        ratio: old frame rate / new frame rate.
+
+    Returns:
+        Rays (N, J, 3) and confidence (N, J), N the fewest frames that reach the last old one. Between a known and an
+        unknown ray the nearer of the two decides; confidence is 0 unless the ray that was used had some.
+    """
+    last = len(rays) - 1
+    at: NDArray[np.float64] = np.minimum(np.arange(math.ceil(last / ratio - 1e-9) + 1) * ratio, last)
+    before = np.minimum(at.astype(np.int64), max(last - 1, 0))
+    after = np.minimum(before + 1, last)
+    part: NDArray[np.float64] = (at - before)[:, None]
+    known = np.asarray(np.isfinite(rays).all(axis=-1))
+    both = known[before] & known[after]
+    nearer = np.where(part[:, 0] < 0.5, before, after)
+    part = np.where(both, part, 0.0)
+    mixed = rays[before] * (1 - part)[..., None] + rays[after] * part[..., None]
+    seen = (confidence[before] > 0) & (confidence[after] > 0)
+    mixed_confidence = confidence[before] * (1 - part) + confidence[after] * part
+    return (
+        np.where(both[..., None], mixed, rays[nearer]),
+        np.where(both & seen, mixed_confidence, confidence[nearer]),
+    )
+
+
+def back_to_frames(xyz_m: NDArray[np.float64], frames: int, ratio: float) -> NDArray[np.float64]:
+    """Joints of the new frame rate at the old frames, by cubic splines.
+
+    Args:
+        xyz_m: (N, J, 3) at the rate that `at_rate` resampled to.
+        frames: T, the old number of frames.
+        ratio: old frame rate / new frame rate.
+
+    Returns:
+        (T, J, 3).
+    """
+    if len(xyz_m) == 1:
+        return np.repeat(xyz_m, frames, axis=0)
+    # `at_rate` holds its last frame at the end of the clip, which may come before a whole step.
+    at = np.minimum(np.arange(len(xyz_m)), (frames - 1) / ratio)
+    spline = CubicSpline(at, xyz_m, axis=0, bc_type="natural")
+    return np.asarray(spline(np.arange(frames) / ratio))

@@ -1,0 +1,1 @@
+"""Torch building blocks that several rooms share; no stage of the pipeline."""

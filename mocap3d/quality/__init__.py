@@ -1,0 +1,1 @@
+"""Every number that we report, computed in one place."""

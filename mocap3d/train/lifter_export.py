@@ -1,0 +1,126 @@
+"""From a training run, finished or not, to a weights file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.skeletons import COCO_17, LIFTER_20
+from mocap3d.data_prep.cmu import STATURE_M
+from mocap3d.lift.encoding import ENCODING, FEATURES
+from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, save_weights
+from mocap3d.nets.temporal import TemporalLifter
+from mocap3d.train.lifter_data import MotionBank
+from mocap3d.train.lifter_eval import held_out_views, measure
+from mocap3d.train.lifter_settings import LifterSettings
+
+__all__ = [
+    "LICENCE",
+    "STD_FLOOR_M",
+    "export_lifter",
+    "export_run",
+    "lifter_of",
+    "network_for",
+]
+
+LICENCE = "Apache-2.0"
+STD_FLOOR_M = 0.005  # the root is exact by definition; a user of weights 1 / std**2 must not divide by that
+
+
+def network_for(settings: LifterSettings) -> TemporalLifter:
+    """A new network as the settings want it."""
+    return TemporalLifter(
+        inputs=FEATURES,
+        joints=len(LIFTER_20),
+        channels=settings.channels,
+        dilations=settings.dilations,
+        causal=settings.causal,
+        dropout=settings.dropout,
+    )
+
+
+def lifter_of(network: TemporalLifter) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+    """A network as a function from features (T, F) to joints (T, J, 3), through torch, ends repeated."""
+
+    @torch.inference_mode()
+    def lift(features: NDArray[np.floating]) -> NDArray[np.floating]:
+        padded = np.pad(features.astype(np.float32), (network.margins, (0, 0)), mode="edge")
+        device = network.shrink.weight.device
+        lifted: NDArray[np.floating] = network(torch.from_numpy(padded)[None].to(device))[0].float().cpu().numpy()
+        return lifted
+
+    return lift
+
+
+def export_run(data: Path | str, run_dir: Path | str, out: Path | str) -> Path:
+    """Measure the last checkpoint of a run on the held-out people and write it as a weights file.
+
+    Args:
+        data: the motion-data file that it is trained on.
+        run_dir: the run.
+        out: the NPZ file to write.
+
+    Raises:
+        InputError: there is no checkpoint, or the file cannot be written.
+    """
+    checkpoint = Path(run_dir) / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise InputError(f"there is no {checkpoint} to export")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    settings = LifterSettings.from_plain(state["settings"])
+    network = network_for(settings)
+    network.load_state_dict(state["average"])
+    people = MotionBank.read(Path(data), frozenset(settings.held_out))
+    views = held_out_views(people, settings.examples.fps, settings.examples.noise)
+    measured = measure(views, lifter_of(network.eval()))
+    trained = {"steps": state["step"], "minutes": state["elapsed_s"] / 60}
+    export_lifter(network, settings, measured, trained, Path(out))
+    return Path(out)
+
+
+def export_lifter(
+    network: TemporalLifter, settings: LifterSettings, measured: dict[str, Any], trained: dict[str, Any], out: Path
+) -> None:
+    """Write a network as a weights file, its normalisation folded in.
+
+    Args:
+        network: the trained network.
+        settings: of the training.
+        measured: what `lifter_eval.measure` says about it; its ``std_m`` become the expected errors.
+        trained: how long it was trained; JSON values.
+        out: the NPZ file.
+    """
+    std_m = np.maximum(measured["std_m"], STD_FLOOR_M)
+    unseen_m = np.array(measured["std_unseen_m"])
+    unseen_m = np.where(np.isfinite(unseen_m), np.maximum(unseen_m, std_m), 2 * std_m)
+    meta = LifterMeta(
+        architecture="temporal-residual",
+        channels=settings.channels,
+        dilations=settings.dilations,
+        causal=settings.causal,
+        encoding=ENCODING,
+        fps=Fraction(settings.examples.fps),
+        input_skeleton=COCO_17.name,
+        output_skeleton=LIFTER_20.name,
+        stature_m=STATURE_M,
+        std_m=tuple(round(float(value), 4) for value in std_m),
+        std_unseen_m=tuple(round(float(value), 4) for value in unseen_m),
+        licence=LICENCE,
+        trained={**trained, "settings": asdict(settings), "held_out": _scalars(measured)},
+    )
+    arrays = {name: array.numpy() for name, array in network.folded_arrays().items()}
+    save_weights(LifterWeights(meta=meta, arrays=arrays), out)
+
+
+def _scalars(measured: dict[str, Any]) -> dict[str, Any]:
+    """The single figures; the expected errors have fields of their own."""
+    return {key: value for key, value in measured.items() if isinstance(value, (int, float)) and math.isfinite(value)}
