@@ -12,7 +12,7 @@ def main() -> None:
     source, target, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
     with av.open(source) as container:
         stream = container.streams.video[0]
-        rate = stream.average_rate
+        rate = stream.average_rate or sys.exit(f"{source} does not say how many frames a second it has")
         pictures = list(container.decode(stream))
     with av.open(target, "w") as sink:
         out = sink.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})

@@ -114,10 +114,10 @@ def capture_views(folder: Path, *, calibrated_lens: bool = True) -> Views:
     cameras = read_qualisys(folder / "calibration" / "Calib.qca.txt", sizes)
     seen = []
     for path in paths:
-        lens = {"cameras": cameras[path.stem]} if calibrated_lens else {}
+        lens = cameras[path.stem] if calibrated_lens else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", mocap3d.Mocap3dWarning)
-            clip = mocap3d.capture(path, **lens)
+            clip = mocap3d.capture(path, cameras=lens)
         first = clip.performances[0]
         progress(f"{path.name}: person seen in {len(first.motion)} of {clip.shots[-1].stop} frames")
         seen.append((clip.shots[-1].stop, first))
@@ -208,7 +208,7 @@ def mean_pose(joints_m: Floats) -> Floats:
     poses = poses[np.isfinite(poses).all(axis=(1, 2))]
     poses = poses - poses.mean(axis=1, keepdims=True)
     size = np.linalg.norm(poses, axis=(1, 2)).mean()
-    mean = poses[0]
+    mean: Floats = poses[0]
     for _ in range(10):
         mean = align(mean, poses, scaled=True).apply(poses).mean(axis=0)
         mean = (mean - mean.mean(axis=0)) * (size / np.linalg.norm(mean - mean.mean(axis=0)))

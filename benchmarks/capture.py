@@ -13,6 +13,7 @@ Imports are left out on both sides, loading the networks is not.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -112,23 +113,24 @@ def measure(count: int, mediapipe_python: str | None, times: int) -> Runs:
         videos = {1: clip, times: Path(folder) / "walk_repeated.mp4"}
         # In a process of its own, for the clip takes memory and time to encode.
         subprocess.run([sys.executable, HERE / "_repeat_video.py", clip, videos[times], str(times)], check=True)
-        for number in range(1, count + 1):
-            for repeated, video in videos.items():
-                ours = [sys.executable, HERE / "_run_ours.py", video, examples.path("walk.toml"), str(HEIGHT_M)]
-                commands = {"mocap3d": ours}
-                if mediapipe_python:
-                    commands["mediapipe"] = [mediapipe_python, HERE / "_run_mediapipe.py", video]
-                for program, command in commands.items():
-                    run = _run(command)
-                    progress(f"run {number} of {count}: {program}, {run.frames} frames, {run.seconds:.1f} s")
-                    runs.setdefault((program, repeated), []).append(run)
+        programs = ["mocap3d", "mediapipe"] if mediapipe_python else ["mocap3d"]
+        for number, repeated, program in itertools.product(range(1, count + 1), videos, programs):
+            run = _run(_command(program, videos[repeated], mediapipe_python))
+            progress(f"run {number} of {count}: {program}, {run.frames} frames, {run.seconds:.1f} s")
+            runs.setdefault((program, repeated), []).append(run)
     return runs
 
 
-def _run(command: Sequence[str | Path]) -> Run:
+def _command(program: str, video: Path, mediapipe_python: str | None) -> list[str]:
+    if program == "mediapipe":
+        return [str(mediapipe_python), str(HERE / "_run_mediapipe.py"), str(video)]
+    return [sys.executable, str(HERE / "_run_ours.py"), str(video), str(examples.path("walk.toml")), str(HEIGHT_M)]
+
+
+def _run(command: Sequence[str]) -> Run:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr}")
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -183,7 +185,7 @@ def _step_table(runs: Runs, lengths: Sequence[int]) -> str:
 
 
 def _median(runs: Sequence[Run], attribute: str) -> float:
-    return statistics.median(getattr(run, attribute) for run in runs)
+    return float(statistics.median(getattr(run, attribute) for run in runs))
 
 
 if __name__ == "__main__":
