@@ -84,7 +84,10 @@ Runs = dict[tuple[str, int], list[Run]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.runs < 1:
+        parser.error(f"--runs must be at least 1, got {options.runs}")
     if not options.mediapipe_python:
         print(HOW_TO_GET_MEDIAPIPE, file=sys.stderr)
         if options.json:
