@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from mocap3d.cameras.video import Video
     from mocap3d.detect.people import Detections
 
-__all__ = ["DEFAULT_FOV_DEG", "DEFAULT_HEIGHT_M", "Progress", "capture"]
+__all__ = ["DEFAULT_FOV_DEG", "DEFAULT_HEIGHT_M", "NEAR_FLOOR_M", "Progress", "capture"]
 
 DEFAULT_HEIGHT_M = 1.70
 """Stature when nobody says otherwise: between the means of adult women and men (NCD-RisC 2016)."""
 
 DEFAULT_FOV_DEG = 60.0
 """Along the longer side: the video mode of a phone's main camera, 24-28 mm equivalent less the stabiliser's crop."""
+
+NEAR_FLOOR_M = 0.3
+"""Soles further from the floor stand on something else."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the step's name, how much is done, and of how much (None: unknown)."""
@@ -273,11 +276,12 @@ def _moved(pose: Pose3D, world_from_cam: NDArray[np.float64]) -> Pose3D:
 
 
 def _sole_height(motions: Sequence[Motion]) -> float:
-    """Median height of the lowest sole point while anything is planted; of all frames where nothing is."""
+    """Median height of the lowest sole point while planted near the floor; of all frames where nothing is."""
     from mocap3d.base.humanoid import sole_points
 
     lowest = np.concatenate([sole_points(motion)[..., 1].min(axis=1) for motion in motions])
     planted = np.concatenate([np.asarray(motion.contacts).max(axis=1) > 0.5 for motion in motions])
+    planted &= np.abs(lowest) < NEAR_FLOOR_M
     return float(np.median(lowest[planted] if planted.any() else lowest))
 
 

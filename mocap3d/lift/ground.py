@@ -2,8 +2,8 @@
 
 Three kinds of evidence are weighed together, each with its expected error: planted feet lie in one plane, torsos are
 upright on average, and cameras are held roughly level (or at the tilt that the user measured). The answer is the most
-probable up direction and floor height, and how far off they may be. One plane for the whole shot: no frame is moved
-on its own.
+probable up direction and floor height, and how far off they may be. Feet on a roof or a chair tell what is level, the
+lowest level that feet use is the floor. One plane for the whole shot: no frame is moved on its own.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class GroundSettings:
 
     Attributes:
         foot_std_m: height of one planted ankle or toe above its place on the plane.
-        depth_std: error of a person's distance from the camera, as a part of it.
+        depth_std: error of a step's distance from the camera against that of others, as a part of it.
         torso_std_deg: lean of a torso, averaged over a clip, on top of how much it varies.
         level_std_deg: tilt and roll of a camera nobody measured.
         tilt_std_deg: tilt of a camera that was measured.
         ankle_height: of an ankle above its sole, as a part of the stature.
         toe_height: of a toe tip.
-        narrowing_m: feet further than this above or below the plane lose their say, more strictly from round to round:
-            somebody on a roof or a chair must not tilt the floor.
+        step_m: feet planted further above or below all others stand on something else, which is as level as the floor
+            but does not set its height.
     """
 
     foot_std_m: float = 0.03
-    depth_std: float = 0.05
+    depth_std: float = 0.02
     torso_std_deg: float = 6.0
     level_std_deg: float = 20.0
     tilt_std_deg: float = 1.0
     ankle_height: float = 0.045
     toe_height: float = 0.012
-    narrowing_m: tuple[float, ...] = (0.5, 0.3, 0.15, 0.15)
+    step_m: float = 0.4
 
 
 def find_ground(
@@ -82,12 +82,15 @@ def find_ground(
         tilt_deg=camera_tilt_deg or 0.0,
         tilt_std_deg=settings.level_std_deg if camera_tilt_deg is None else settings.tilt_std_deg,
     )
-    (tilt, roll, floor), std, weight = _fit(points, heights, prior, settings)
-    used = int((weight > 0.5).sum())
-    if not used:
-        floor = _floor_without_feet(bodies, _up(tilt, roll), height_m)
+    level = _levels(points @ _up(*_tilt_and_roll(torso)) - heights, settings.step_m)
+    tilt, roll, floors, std = _fit(points, heights, level, prior, settings)
+    up = _up(tilt, roll)
+    if len(points):
+        floor, used = _lowest_well_trodden(floors, level)
+    else:
+        floor, used = _floor_without_feet(bodies, up, height_m), 0
     return Ground(
-        world_from_cam=_world_from_cam(_up(tilt, roll), floor, bodies[0].xyz_m[0, 0]),
+        world_from_cam=_world_from_cam(up, floor, bodies[0].xyz_m[0, 0]),
         up_std_deg=(math.degrees(std[0]), math.degrees(std[1])),
         floor_std_m=settings.foot_std_m / math.sqrt(used) if used else 0.1 * height_m,
         footfalls=used,
@@ -104,33 +107,47 @@ class _Prior:
     tilt_std_deg: float
 
 
-def _fit(
-    points: NDArray[np.float64], heights: NDArray[np.float64], prior: _Prior, settings: GroundSettings
-) -> tuple[list[float], NDArray[np.float64], NDArray[np.float64]]:
-    """Find tilt, roll (radians) and floor (metres along up), their expected errors, and the say of each footfall."""
+def _levels(above: NDArray[np.float64], step_m: float) -> NDArray[np.int64]:
+    """Number the things that feet stood on (meadow, roof): heights further apart than a step are another level."""
+    order = np.argsort(above)
+    level = np.zeros(len(above), dtype=np.int64)
+    level[order] = np.cumsum(np.diff(above[order], prepend=above[order][:1]) > step_m)
+    return level
 
-    def residuals(x: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+
+def _lowest_well_trodden(floors: NDArray[np.float64], level: NDArray[np.int64]) -> tuple[float, int]:
+    """The lowest level with a fair part of all footfalls, and how many it has."""
+    count = np.bincount(level, minlength=len(floors))
+    fair = np.flatnonzero(count >= 0.2 * count.max())
+    lowest = fair[np.argmin(floors[fair])]
+    return float(floors[lowest]), int(count[lowest])
+
+
+def _fit(
+    points: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    level: NDArray[np.int64],
+    prior: _Prior,
+    settings: GroundSettings,
+) -> tuple[float, float, NDArray[np.float64], NDArray[np.float64]]:
+    """Find tilt and roll (radians), the height of each level along up, and the expected errors of tilt and roll."""
+    levels = int(level.max(initial=-1)) + 1
+
+    def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         up = _up(x[0], x[1])
         # An error in distance moves a point along its own viewing ray, and so along `up`.
         feet_std = np.hypot(settings.foot_std_m, points @ up * settings.depth_std)
-        feet = (points @ up - x[2] - heights) / feet_std * weight
+        feet = (points @ up - x[2:][level] - heights) / feet_std
         lean = _rotation_deg(prior.torso, up) / prior.torso_std_deg
         tilt = (math.degrees(x[0]) - prior.tilt_deg) / prior.tilt_std_deg
-        return np.concatenate([feet, lean, [tilt, math.degrees(x[1]) / settings.level_std_deg, 1e-6 * x[2]]])
+        return np.concatenate([_softly(feet), lean, [tilt, math.degrees(x[1]) / settings.level_std_deg], 1e-6 * x[2:]])
 
-    weight = np.zeros(len(points))
-    solution = least_squares(residuals, [*_tilt_and_roll(prior.torso), 0.0], args=(weight,), method="lm")
-    for round_, scale_m in enumerate(settings.narrowing_m if len(points) else ()):
-        x = solution.x
-        above = points @ _up(x[0], x[1]) - heights
-        if round_ == 0:
-            x[2] = _most_common_height(above, scale_m)
-        # Geman-McClure: who stands on something else has no say at all.
-        weight = 1 / (1 + ((above - x[2]) / scale_m) ** 2)
-        solution = least_squares(residuals, x, args=(weight,), method="lm")
+    start = _up(*_tilt_and_roll(prior.torso))
+    floors = [float(np.median((points @ start - heights)[level == n])) for n in range(levels)]
+    solution = least_squares(residuals, [*_tilt_and_roll(prior.torso), *floors], method="lm")
     jacobian = np.asarray(solution.jac)
     std = np.sqrt(np.diag(np.linalg.pinv(jacobian.T @ jacobian)))
-    return [float(value) for value in solution.x], std, weight
+    return float(solution.x[0]), float(solution.x[1]), solution.x[2:], std[:2]
 
 
 def footfalls(feet_m: NDArray[np.float64], contacts: NDArray[np.float64]) -> list[tuple[int, NDArray[np.float64]]]:
@@ -184,10 +201,9 @@ def _rotation_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(cross * math.degrees(angle / sine if sine > 1e-9 else 1.0))
 
 
-def _most_common_height(above: NDArray[np.float64], scale_m: float) -> float:
-    """The height near which most feet were planted."""
-    near = (np.abs(above[:, None] - above) < scale_m).sum(axis=1)
-    return float(np.median(above[near == near.max()]))
+def _softly(residual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Square roots of a Cauchy loss: one misjudged step does not tilt the floor."""
+    return np.asarray(np.sign(residual) * np.sqrt(np.log1p(residual**2 / 4) * 4))
 
 
 def _floor_without_feet(bodies: Sequence[Pose3D], up: NDArray[np.float64], height_m: float) -> float:
