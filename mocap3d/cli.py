@@ -8,6 +8,7 @@ Exit codes: 0 fine, 1 bad input, 2 bad usage, 130 interrupted.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -64,7 +65,9 @@ def capture(
     person: Annotated[
         str | None, typer.Option(help="1 is the one seen longest and largest (default), 2 the next, or: all.")
     ] = None,
-    frames: Annotated[str | None, typer.Option(help="Frames to use, START:STOP.")] = None,
+    frames: Annotated[
+        str | None, typer.Option(help="What to use of it, START:STOP in frames (30:120) or seconds (1.5s:4s).")
+    ] = None,
     fps: Annotated[
         float | None, typer.Option(help="Frame rate of a folder of images, or to resample a video to.")
     ] = None,
@@ -233,14 +236,14 @@ def _person(text: str | None) -> int | str | None:
         raise typer.BadParameter(f"--person takes a number from 1 on, or all; got {text!r}") from None
 
 
-def _frame_range(text: str | None) -> tuple[int | None, int | None]:
+def _frame_range(text: str | None) -> tuple[int | str | None, int | str | None]:
+    """Split START:STOP; each is a frame number, a time such as 2.5s, or nothing."""
     if text is None:
         return None, None
-    parts = text.split(":")
-    try:
-        start, stop = (int(part) if part else None for part in parts)
-    except ValueError:
-        raise typer.BadParameter(f"--frames takes START:STOP, such as 30:120; got {text!r}") from None
+    parts = re.fullmatch(r"(\d+|\d+(?:\.\d+)?s)?:(\d+|\d+(?:\.\d+)?s)?", text)
+    if parts is None:
+        raise typer.BadParameter(f"--frames takes START:STOP, such as 30:120 or 1.5s:4s; got {text!r}")
+    start, stop = (int(part) if part and part.isdigit() else part for part in parts.groups())
     return start, stop
 
 

@@ -47,8 +47,8 @@ def capture(
     height_m: float | None = None,
     camera_tilt_deg: float | None = None,
     person: int | Literal["all"] | None = None,
-    start: int | None = None,
-    stop: int | None = None,
+    start: int | str | None = None,
+    stop: int | str | None = None,
     fps: float | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -63,7 +63,7 @@ def capture(
         height_m: stature of the people; sets the scale of everything. ``DEFAULT_HEIGHT_M`` when None.
         camera_tilt_deg: how far the camera looks down, if measured.
         person: 1 is the one seen longest and largest (the default), "all" captures everyone.
-        start: first frame of the video to use.
+        start: first frame of the video to use; a frame number, or a time such as "2.5s".
         stop: the frame to stop before, as in ``range``.
         fps: for folders of images their rate; for videos the rate to resample to.
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
@@ -131,7 +131,12 @@ class _Watched:
 
 
 def _watch(
-    path: str | os.PathLike[str], start: int | None, stop: int | None, fps: float | None, device: str, tell: Progress
+    path: str | os.PathLike[str],
+    start: int | str | None,
+    stop: int | str | None,
+    fps: float | None,
+    device: str,
+    tell: Progress,
 ) -> _Watched:
     """Stream the video once; memory holds one picture at a time."""
     from mocap3d.cameras.shots import ShotDetector
