@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+import mocap3d
 from mocap3d.base.errors import InputError, MissingExtraError, Mocap3dError, Mocap3dWarning
 
 __all__ = ["app", "main"]
@@ -46,6 +47,13 @@ def main() -> None:
     except Mocap3dError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        print(mocap3d.__version__)
+        raise typer.Exit
 
 
 @app.command()

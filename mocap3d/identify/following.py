@@ -8,6 +8,7 @@ not found goes on being expected for a second, so that a tree or another person 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -82,7 +83,7 @@ class _Person:
 
     def velocity(self, span: int) -> NDArray[np.float64]:
         """(2,) pixels per frame, over about the last ``span`` frames in which the person was found."""
-        since = next((k for k, frame in enumerate(self.frames) if frame >= self.frames[-1] - span), -1)
+        since = bisect_left(self.frames, self.frames[-1] - span)
         elapsed = self.frames[-1] - self.frames[since]
         if elapsed == 0:
             return np.zeros(2)

@@ -20,6 +20,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.ground import Ground
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rotations import rotation_between, wxyz_rotate
+from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.root_path import ankles_and_toes
 
 __all__ = ["GroundSettings", "find_ground", "footfalls"]
@@ -207,8 +208,10 @@ def _softly(residual: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _floor_without_feet(bodies: Sequence[Pose3D], up: NDArray[np.float64], height_m: float) -> float:
-    """Nobody's feet were seen to be planted: take the pelvis at the height at which it stands (0.53 of the stature)."""
-    return float(np.nanmedian(np.concatenate([body.xyz_m[:, 0] @ up for body in bodies])) - 0.53 * height_m)
+    """Nobody's feet were seen to be planted: take the hip joints at the height at which they stand (0.53)."""
+    hips = [LIFTER_20.index(f"{side}_hip") for side in ("left", "right")]
+    heights = np.concatenate([body.xyz_m[:, hips].mean(axis=1) @ up for body in bodies])
+    return float(np.nanmedian(heights)) - 0.53 * height_m
 
 
 def _world_from_cam(up: NDArray[np.float64], floor: float, pelvis_m: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ Every bone is aimed from where its joint really is (after forward kinematics) at
 not pile up along a limb and bone lengths are the rig's in every frame. Aiming leaves one freedom per bone, the twist
 about itself. The rules:
 
-* **Hips** lie along the line between the hip joints and lean as the spine does.
+* **Hips** stand midway between the hip joints, lie along the line between them and lean as the spine does.
 * **Spine**: ``spine`` aims at the middle of the back and takes half of the twist between hips and shoulders; ``chest``
   aims at the base of the neck and faces as the shoulder line says; ``upperChest`` follows it.
 * **Neck and head**: the head looks at the face point; the neck takes half of its turn.
@@ -35,7 +35,7 @@ from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, rotation_between, rotvec_to_matrix, wxyz_continuous, wxyz_to_matrix
 from mocap3d.base.skeleton import ROOT
 from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20
-from mocap3d.motion.body import rig_from
+from mocap3d.motion.body import hips_m, rig_from
 
 __all__ = ["SolveSettings", "solve", "unobserved"]
 
@@ -94,7 +94,9 @@ def solve(
         raise InputError(f"solve needs a rig with the skeleton {HUMANOID_22.name}, got {rig.skeleton.name}")
     rig = rig_from(pose) if rig is None else rig
     legs_seen = not unobserved(pose, settings)
-    joints = _smooth(_bridge(pose.xyz_m), settings.smoothing_s * float(pose.fps))
+    xyz_m = pose.xyz_m.copy()
+    xyz_m[:, 0] = hips_m(pose)
+    joints = _smooth(_bridge(xyz_m), settings.smoothing_s * float(pose.fps))
     world = _Aimer(rig, joints, float(pose.fps), settings).aim(legs_seen)  # (T, 22, 3, 3) world_from_joint
     local = world.copy()
     for j, parent in enumerate(rig.skeleton.parents):

@@ -106,6 +106,16 @@ def test_recovers_the_rotations_that_made_the_joints():
         assert np.degrees((truth.inv() * solved).magnitude()).max() < 3.0, name
 
 
+def test_the_hips_lie_between_the_hip_joints():
+    """Catches legs that hang from CMU's pelvis, which the lifter learned and which lies a hand above the hip joints."""
+    joints, _ = walk(1.0)
+    raised = joints.copy()
+    raised[:, 0] += [0, 0.09, 0]
+    plain, other = (solve(world_pose(xyz_m)) for xyz_m in (joints, raised))
+    np.testing.assert_allclose(other.root_m, plain.root_m, atol=1e-12)
+    np.testing.assert_allclose(other.rig.offsets_m, plain.rig.offsets_m, atol=1e-12)
+
+
 def test_turning_the_world_turns_only_the_hips():
     """Catches a rotation rule that depends on where North is."""
     joints, _ = walk(2.0)
