@@ -19,8 +19,8 @@ from mocap3d.base.files import atomic_path
 __all__ = ["write_report"]
 
 FIGURES_PER_SECOND = 3.0
-VIEWS = {"from the side": (0, 1), "from the camera's end": (2, 1), "from above": (0, 2)}
-"""World axes drawn to the right and upwards; the first view looks along the camera's direction."""
+VIEWS = {"as the camera sees it": (0, 1), "from the camera's left": (2, 1), "from above": (0, 2)}
+"""The world's axes drawn to the right and upwards: the camera looks along -Z."""
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
