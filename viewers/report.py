@@ -18,11 +18,11 @@ from mocap3d.base.files import atomic_path
 
 __all__ = ["write_report"]
 
-FIGURES_PER_SECOND = 3.0
-VIEWS = {"as the camera sees it": (0, 1), "from the camera's left": (2, 1), "from above": (0, 2)}
+_FIGURES_PER_SECOND = 3.0
+_VIEWS = {"as the camera sees it": (0, 1), "from the camera's left": (2, 1), "from above": (0, 2)}
 """The world's axes drawn to the right and upwards: the camera looks along -Z."""
 
-STYLE = """
+_STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
 svg { width: 100%; height: auto; background: #f6f6f4; border-radius: .4rem } figcaption { color: #666 }
@@ -50,10 +50,10 @@ def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
     people = clip.summary()["people"]
     for performance, facts in zip(clip.performances, people if isinstance(people, list) else [], strict=True):
         parts.append(f"<h2>Shot {performance.shot + 1}, person {performance.person}</h2>{_table(facts)}")
-        parts += [_figure(performance.motion, caption, axes) for caption, axes in VIEWS.items()]
+        parts += [_figure(performance.motion, caption, axes) for caption, axes in _VIEWS.items()]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(clip.source.name)}</title>'
     with atomic_path(target) as temporary:
-        temporary.write_text(f"{page}<style>{STYLE}</style><body>{''.join(parts)}</body></html>", encoding="utf-8")
+        temporary.write_text(f"{page}<style>{_STYLE}</style><body>{''.join(parts)}</body></html>", encoding="utf-8")
     return target
 
 
@@ -69,7 +69,7 @@ def _table(facts: object) -> str:
 
 def _figure(motion: mocap3d.Motion, caption: str, axes: tuple[int, int]) -> str:
     """Draw the body every third of a second, in metres; the picture's y axis points down."""
-    step = max(1, round(float(motion.fps) / FIGURES_PER_SECOND))
+    step = max(1, round(float(motion.fps) / _FIGURES_PER_SECOND))
     world_m, _ = mocap3d.forward(motion)
     right, up = axes
     points = np.stack([world_m[::step, :, right], world_m[::step, :, up]], axis=-1)

@@ -41,7 +41,7 @@ __all__ = ["SolveSettings", "solve", "unobserved"]
 
 Floats = NDArray[np.float64]
 
-LEGS = ("left_knee", "left_ankle", "left_toe", "right_knee", "right_ankle", "right_toe")
+_LEGS = ("left_knee", "left_ankle", "left_toe", "right_knee", "right_ankle", "right_toe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class SolveSettings:
 def unobserved(pose: Pose3D, settings: SolveSettings | None = None) -> tuple[str, ...]:
     """Name the parts of the body that too few frames show: () or ("lower body",)."""
     settings = settings or SolveSettings()
-    legs = pose.confidence[:, [pose.skeleton.index(name) for name in LEGS]]
+    legs = pose.confidence[:, [pose.skeleton.index(name) for name in _LEGS]]
     return ("lower body",) if float(np.mean(legs == 0)) > settings.unseen_share else ()
 
 
