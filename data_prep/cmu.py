@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import lzma
 import math
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -339,8 +341,11 @@ def _unpacked(source: Path) -> Iterator[Path]:
         yield source
     elif source.is_file() and tarfile.is_tarfile(source):
         with TemporaryDirectory() as folder:
-            with tarfile.open(source) as tar:
-                tar.extractall(folder, filter="data")
+            try:
+                with tarfile.open(source) as tar:
+                    tar.extractall(folder, filter="data")
+            except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+                raise FileFormatError(f"cannot be unpacked: {error}", path=source) from None
             yield Path(folder)
     else:
         raise InputError(f"{source} is neither a folder nor a tar file of CMU's .asf and .amc files")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.resources
+import io
 import json
+import zipfile
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -152,11 +154,12 @@ def _load(path: Path) -> LifterWeights:
     if not path.is_file():
         raise InputError(f"no such weights file: {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = path.read_bytes()
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             meta = json.loads(str(file["meta"]))
             arrays = {name: file[name].astype(np.float32) for name in file.files if name != "meta"}
-        return LifterWeights(meta=_meta(meta), arrays=arrays, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        return LifterWeights(meta=_meta(meta), arrays=arrays, sha256=hashlib.sha256(content).hexdigest())
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"not the weights of a lifter: {error}", path=path) from None
 
 

@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+_REPORT_S = 60.0  # seconds from one measurement and checkpoint to the next
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Run:
     """The moving parts of a training."""
@@ -92,24 +95,36 @@ def train_lifter(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
+    if run.progress < 1:
+        _train(run, loader, folder, views, progress)
+    return export_run(data, folder, folder / "lifter.npz")
+
+
+def _train(
+    run: _Run,
+    loader: DataLoader[tuple[Tensor, Tensor]],
+    folder: Path,
+    views: list[View],
+    progress: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Take steps until the run is done; report and save about every minute and at the end."""
+    device = run.model.shrink.weight.device
     begin = time.monotonic() - run.elapsed_s
     last_report, last_step = run.elapsed_s, run.step
     losses: list[float] = []
-    if run.progress < 1:
-        for features, truth in loader:
-            losses.append(_step(run, features.to(device), truth.to(device)))
-            run.elapsed_s = time.monotonic() - begin
-            done = run.progress >= 1
-            if done or run.elapsed_s - last_report >= 60:
-                speed = (run.step - last_step) / max(run.elapsed_s - last_report, 1e-9)
-                row = _report(run, folder, views, sum(losses) / len(losses), speed)
-                if progress is not None:
-                    progress(row)
-                losses.clear()
-                last_report, last_step = time.monotonic() - begin, run.step
-            if done:
-                break
-    return export_run(data, folder, folder / "lifter.npz")
+    for features, truth in loader:
+        losses.append(_step(run, features.to(device), truth.to(device)))
+        run.elapsed_s = time.monotonic() - begin
+        done = run.progress >= 1
+        if done or run.elapsed_s - last_report >= _REPORT_S:
+            speed = (run.step - last_step) / max(run.elapsed_s - last_report, 1e-9)
+            row = _report(run, folder, views, sum(losses) / len(losses), speed)
+            if progress is not None:
+                progress(row)
+            losses.clear()
+            last_report, last_step = time.monotonic() - begin, run.step
+        if done:
+            return
 
 
 def _start(settings: LifterSettings, folder: Path, resume: bool, device: str) -> _Run:
@@ -144,7 +159,7 @@ def _step(run: _Run, features: Tensor, truth: Tensor) -> float:
     torch.manual_seed(settings.seed * 1_000_003 + run.step)  # dropout: a resumed run draws the same
     share = min(run.progress, 1.0)
     rate = settings.last_rate + (1 - settings.last_rate) * (1 + math.cos(math.pi * share)) / 2
-    warm = min(1.0, (run.step + 1) / 200)
+    warm = min(1.0, (run.step + 1) / settings.warm_up)
     for group in run.optimizer.param_groups:
         group["lr"] = settings.learning_rate * rate * warm
     with torch.autocast(features.device.type, dtype=torch.bfloat16):
@@ -201,6 +216,12 @@ def _report(run: _Run, folder: Path, views: list[View], loss: float, speed: floa
         if fresh:
             writer.writeheader()
         writer.writerow(row)
+    _save(run, folder / "checkpoint.pt")
+    return row
+
+
+def _save(run: _Run, checkpoint: Path) -> None:
+    """Write everything that a later run needs to go on; tensors and plain values only."""
     state = {
         "settings": asdict(run.settings),
         "model": run.model.state_dict(),
@@ -209,6 +230,5 @@ def _report(run: _Run, folder: Path, views: list[View], loss: float, speed: floa
         "step": run.step,
         "elapsed_s": run.elapsed_s,
     }
-    with atomic_path(folder / "checkpoint.pt") as temporary:
+    with atomic_path(checkpoint) as temporary:
         torch.save(state, temporary)
-    return row

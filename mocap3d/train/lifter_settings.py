@@ -37,6 +37,7 @@ class LifterSettings:
         causal: whether the newest frame of a window is lifted, for live use, instead of the middle one.
         dropout: share of the hidden values dropped in training.
         learning_rate: of AdamW, at the start; falls along a cosine to ``last_rate`` of it.
+        warm_up: steps over which the learning rate rises from 0.
         last_rate: share of the learning rate at the end.
         weight_decay: of AdamW.
         clip_norm: longest gradient.
@@ -55,6 +56,7 @@ class LifterSettings:
     causal: bool = False
     dropout: float = 0.0
     learning_rate: float = 1e-3
+    warm_up: int = 200
     last_rate: float = 0.02
     weight_decay: float = 0.01
     clip_norm: float = 1.0

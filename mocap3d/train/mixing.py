@@ -23,6 +23,7 @@ Floats = NDArray[np.floating]
 _INDEX = {name: j for j, name in enumerate(LIFTER_20.joint_names)}
 _UPPER = [j for name, j in _INDEX.items() if not name.endswith(("hip", "knee", "ankle", "toe")) and name != "pelvis"]
 _SIDES = ("left", "right")
+_FLAT_M = 0.01
 
 
 def with_upper_body_of(legs_m: Floats, upper_m: Floats) -> Floats:
@@ -60,7 +61,11 @@ def with_arms_of(body_m: Floats, arms_m: Floats) -> Floats:
 
 def _pelvis_axes(joints_m: Floats) -> Floats:
     left, right = joints_m[..., _INDEX["left_hip"], :], joints_m[..., _INDEX["right_hip"], :]
-    return part_axes(left - right, joints_m[..., _INDEX["pelvis"], :] - (left + right) / 2)
+    middle = (left + right) / 2
+    up = joints_m[..., _INDEX["pelvis"], :] - middle
+    # Where the pelvis is the middle of the hips, only the spine tells how it is tilted.
+    flat = np.abs(up).max(axis=-1, keepdims=True) < _FLAT_M
+    return part_axes(left - right, np.where(flat, joints_m[..., _INDEX["spine"], :] - middle, up))
 
 
 def _chest_axes(joints_m: Floats) -> Floats:
