@@ -79,6 +79,9 @@ def capture(
     fps: Annotated[
         float | None, typer.Option(help="Frame rate of a folder of images, or to resample a video to.")
     ] = None,
+    detector: Annotated[
+        str, typer.Option(help="movenet_thunder, or movenet_lightning: faster and less exact.")
+    ] = "movenet_thunder",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page with pictures of the result.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
@@ -95,6 +98,7 @@ def capture(
         "start": start,
         "stop": stop,
         "fps": fps,
+        "detector": detector,
         "device": device,
     }
     targets = {video: _targets(video, output, batch=len(videos) > 1) for video in videos}

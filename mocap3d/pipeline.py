@@ -50,6 +50,7 @@ def capture(
     start: int | str | None = None,
     stop: int | str | None = None,
     fps: float | None = None,
+    detector: str = "movenet_thunder",
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Clip:
@@ -66,6 +67,7 @@ def capture(
         start: first frame of the video to use; a frame number, or a time such as "2.5s".
         stop: the frame to stop before, as in ``range``.
         fps: for folders of images their rate; for videos the rate to resample to.
+        detector: "movenet_thunder", or "movenet_lightning": three times as fast and less exact.
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
         progress: told how far the work is.
 
@@ -79,7 +81,7 @@ def capture(
     _check_options(fov_deg, height_m, camera_tilt_deg, cameras)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
     tell = progress or (lambda step, done, total: None)
-    watched = _watch(video, start, stop, fps, device, tell)
+    watched = _watch(video, (start, stop), fps, detector, device, tell)
     camera, lens = _camera(cameras, fov_deg, watched)
     notes: list[str] = []
     performances: list[Performance] = []
@@ -108,6 +110,7 @@ def capture(
         "fov": lens,
         "camera_tilt_deg": camera_tilt_deg,
         "person": "default" if person is None else person,
+        "detector": detector,
         "device": device,
     }
     return Clip(
@@ -132,22 +135,23 @@ class _Watched:
 
 def _watch(
     path: str | os.PathLike[str],
-    start: int | str | None,
-    stop: int | str | None,
+    frames: tuple[int | str | None, int | str | None],
     fps: float | None,
+    detector: str,
     device: str,
     tell: Progress,
 ) -> _Watched:
     """Stream the video once; memory holds one picture at a time."""
+    from mocap3d.cameras.read_ahead import read_ahead
     from mocap3d.cameras.shots import ShotDetector
     from mocap3d.cameras.video import open_video
-    from mocap3d.detect.people import PeopleDetector
+    from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
     shots, detections = ShotDetector(), []
-    with open_video(path, fps=fps, start=start, stop=stop) as video:
-        detect = PeopleDetector(fps=video.fps, device=device)
-        for frame in video:
-            if shots.feed(frame):
+    with open_video(path, fps=fps, start=frames[0], stop=frames[1]) as video:
+        detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
+        for is_cut, frame in read_ahead((shots.feed(frame), frame) for frame in video):
+            if is_cut:
                 detect.reset()
             detections.append(detect(frame))
             tell("watch", len(detections), video.frame_count)

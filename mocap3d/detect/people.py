@@ -83,8 +83,9 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        if NETWORKS.get(self.network) is None:
-            raise InputError(f"network must be a single-person network, got {self.network!r}")
+        single = [name for name, side_px in NETWORKS.items() if side_px is not None]
+        if self.network not in single:
+            raise InputError(f"the detector's network must be one of {', '.join(single)}, got {self.network!r}")
         if self.max_people < 1:
             raise InputError(f"max_people must be at least 1, got {self.max_people}")
         if not self.search_every_s >= 0:
