@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d.base.procrustes import align
 from mocap3d.base.skeletons import COCO_17, LIFTER_20
 from mocap3d.lift.monocular import evidence
 from mocap3d.quality.pose3d import joint_errors_m, mpjpe_m, p_mpjpe_m, procrustes_aligned_m
@@ -19,9 +20,9 @@ from mocap3d.train.virtual_cameras import look_at
 
 __all__ = [
     "FIXED_CAMERAS",
+    "MeanPose",
     "View",
     "held_out_views",
-    "mean_pose_errors",
     "measure",
 ]
 
@@ -29,6 +30,7 @@ Floats = NDArray[np.floating]
 
 # azimuth, height, distance along the floor, roll of the fixed cameras, beside the middle of the sequence
 FIXED_CAMERAS = ((20, 1.5, 4.0, 0.0), (110, 0.6, 3.0, 0.15), (200, 2.5, 5.0, -0.15), (290, 1.2, 7.0, 0.05))
+_MEAN_STEP = 5  # frames between those that the mean pose is taken from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,16 +106,33 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
     }
 
 
-def mean_pose_errors(views: list[View], mean_pose_m: Floats) -> dict[str, float]:
-    """What a constant pose scores: the error that any lifter must beat.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeanPose:
+    """Constant poses: what a lifter must beat that has recognised nothing.
 
-    Args:
-        views: from `held_out_views`.
-        mean_pose_m: (20, 3) mean pose of the training people as cameras see them.
+    Attributes:
+        seen_m: (J, 3) mean as cameras see people; a thin figure, since people face all ways. The least MPJPE.
+        shape_m: (J, 3) mean after laying every pose onto it (generalised Procrustes). The least P-MPJPE.
     """
-    truth = np.concatenate([view.truth_m for view in views])
-    constant = np.broadcast_to(mean_pose_m, truth.shape)
-    return {"mpjpe_m": mpjpe_m(constant, truth), "p_mpjpe_m": p_mpjpe_m(constant, truth)}
+
+    seen_m: Floats
+    shape_m: Floats
+
+    @classmethod
+    def of(cls, views: list[View]) -> Self:
+        """The mean poses of views, usually of the people that were learned from."""
+        truth = np.concatenate([view.truth_m for view in views])[::_MEAN_STEP].astype(np.float64)
+        shape_m = truth[len(truth) // 2]
+        for _ in range(5):
+            shape_m = align(np.broadcast_to(shape_m, truth.shape), truth, scaled=True).apply(truth).mean(axis=0)
+        return cls(seen_m=truth.mean(axis=0), shape_m=shape_m)
+
+    def errors_m(self, truth_m: Floats, joints: list[int] | None = None) -> tuple[float, float]:
+        """MPJPE of one and P-MPJPE of the other, against (T, J, 3), over some of the joints (None: all)."""
+        chosen = list(range(truth_m.shape[1])) if joints is None else joints
+        truth = truth_m[:, chosen]
+        seen, shape = (np.broadcast_to(pose[chosen], truth.shape) for pose in (self.seen_m, self.shape_m))
+        return mpjpe_m(seen, truth), p_mpjpe_m(shape, truth)
 
 
 def _rms_axis(errors_m: NDArray[np.float64]) -> float:

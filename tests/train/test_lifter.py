@@ -9,12 +9,13 @@ import torch
 from bodies import motion_file
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.lifter_weights import load_weights
 from mocap3d.lift.temporal import run_lifter
 from mocap3d.train import lifter
 from mocap3d.train.lifter import LifterSettings, lifter_loss, train_lifter
 from mocap3d.train.lifter_data import ExampleSettings, MotionBank
-from mocap3d.train.lifter_eval import held_out_views, mean_pose_errors, measure
+from mocap3d.train.lifter_eval import MeanPose, held_out_views, measure
 from mocap3d.train.noise import NoiseSettings
 from mocap3d.train.virtual_cameras import CameraSettings
 
@@ -57,8 +58,8 @@ def test_training_learns(data, tmp_path):
     views = held_out_views(bank, 30, None, cameras=2)
     weights = load_weights(train_lifter(data, settings, tmp_path / "run", workers=0))
     measured = measure(views, lambda features: run_lifter(weights, features))
-    mean_pose = np.concatenate([view.truth_m for view in views]).mean(axis=0)
-    assert measured["mpjpe_m"] < 0.7 * mean_pose_errors(views, mean_pose)["mpjpe_m"]
+    constant_m, _ = MeanPose.of(views).errors_m(np.concatenate([view.truth_m for view in views]))
+    assert measured["mpjpe_m"] < 0.7 * constant_m
     assert weights.meta.trained["steps"] == 400
     assert weights.meta.std_m[0] == 0.005
 
@@ -127,3 +128,17 @@ def test_a_perfect_lifter_measures_zero(data):
     assert off["mpjpe_m"] == pytest.approx(0.1 * 3**0.5, rel=1e-4)
     assert off["std_m"][5] == pytest.approx(0.1, rel=1e-4)
     assert off["p_mpjpe_m"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_mean_pose_is_the_best_constant(data):
+    """Catches a baseline that is easy to beat: a pose that is none, or one that is not even laid onto the truth."""
+    views = held_out_views(MotionBank.read(data, frozenset({"02"})), 30, None, cameras=4)
+    truth = np.concatenate([view.truth_m for view in views])
+    mpjpe_m, p_mpjpe_m = MeanPose.of(views).errors_m(truth)
+    for frame in (0, 100, 200):
+        other = MeanPose(seen_m=truth[frame], shape_m=truth[frame])
+        assert mpjpe_m < other.errors_m(truth)[0]
+        assert p_mpjpe_m < other.errors_m(truth)[1]
+    assert p_mpjpe_m < 0.12  # a walker is rarely far from its mean
+    wrists = [LIFTER_20.index("left_wrist"), LIFTER_20.index("right_wrist"), LIFTER_20.index("neck")]
+    assert MeanPose.of(views).errors_m(truth, wrists) != (mpjpe_m, p_mpjpe_m)
