@@ -1,57 +1,12 @@
-"""Capture of what is not a nice video of a walking person, and the command line around it."""
+"""Capture of what is not a nice video of a walking person."""
 
 from __future__ import annotations
 
-import json
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
+from videos import LENS, WALK, frames_of_the_walk, write_video
 
 import mocap3d
-from mocap3d import examples
-from mocap3d.cli import app, main
-
-WALK = examples.path("walk.mp4")
-LENS = examples.path("walk.toml")
-
-
-def write_video(path, pictures, fps=30):
-    """Encode RGB pictures losslessly enough."""
-    with av.open(str(path), "w") as sink:
-        stream = sink.add_stream("libx264", rate=Fraction(fps), options={"crf": "12"})
-        stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv444p"  # takes odd sizes
-        for picture in pictures:
-            sink.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
-        sink.mux(stream.encode())
-    return path
-
-
-def frames_of_the_walk(start, stop):
-    """Decode a few pictures of the demo clip."""
-    with av.open(str(WALK)) as source:
-        return [frame.to_ndarray(format="rgb24") for n, frame in enumerate(source.decode(video=0)) if start <= n < stop]
-
-
-def run(capsys, *arguments):
-    """Call the command line; return exit code, standard output, standard error."""
-    import sys
-
-    old, sys.argv = sys.argv, ["mocap3d", *map(str, arguments)]
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.argv = old
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
-# --- videos -----------------------------------------------------------------------------------------------------------
 
 
 def test_nobody_in_the_picture(tmp_path):
@@ -137,65 +92,3 @@ def test_camera_of_another_size(tmp_path):
     video = write_video(tmp_path / "small.mp4", [np.zeros((90, 160, 3), np.uint8)] * 2)
     with pytest.raises(mocap3d.InputError, match="pictures of"):
         mocap3d.capture(video, cameras=LENS)
-
-
-# --- command line -----------------------------------------------------------------------------------------------------
-
-
-def test_json_summary(tmp_path, capsys):
-    """Catches words mixed into the machine-readable output."""
-    out = tmp_path / "walk.bvh"
-    code, printed, _ = run(capsys, "capture", WALK, "-o", out, "--camera", LENS, "--frames", "50:70", "--json")
-    summary = json.loads(printed)
-    assert code == 0
-    assert summary["files"] == [str(out)]
-    assert summary["people"][0]["frames"] == 20
-    assert out.exists()
-
-
-def test_a_batch_goes_on_after_a_failure(tmp_path, capsys):
-    """Catches a folder of videos that stops at the first bad one, or hides that one failed."""
-    folder, results = tmp_path / "videos", tmp_path / "results"
-    folder.mkdir()
-    (folder / "a_broken.mp4").write_bytes(b"not a video")
-    write_video(folder / "b_walk.mp4", frames_of_the_walk(60, 64))
-    code, printed, errors = run(capsys, "capture", folder, "-o", results)
-    assert code == 1
-    assert printed.split() == [str(results / "b_walk.bvh")]
-    assert "a_broken.mp4" in errors
-    assert "1 of 2 videos failed" in errors
-
-
-@pytest.mark.parametrize(("output", "message"), [("walk.xyz", "extension"), ("no/such/folder/walk.bvh", "no folder")])
-def test_output_is_checked_before_the_work(output, message, tmp_path, capsys):
-    """Catches minutes of work thrown away because the result cannot be written."""
-    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / output)
-    assert code == 1
-    assert message in errors
-    assert "Traceback" not in errors
-
-
-@pytest.mark.parametrize(
-    "arguments", [["capture"], ["fly"], ["capture", WALK, "-o", "x.bvh", "--frames", "a:b"], ["capture", WALK]]
-)
-def test_wrong_usage_is_exit_code_2(arguments, capsys):
-    """Catches scripts that cannot tell a typo from a bad video."""
-    assert run(capsys, *arguments)[0] == 2
-
-
-def test_info(tmp_path, capsys):
-    """Catches units or counts mixed up in what a user is told of a file."""
-    code, printed, _ = run(capsys, "info", WALK, "--json")
-    facts = json.loads(printed)
-    assert code == 0
-    assert facts["frames"] == 126
-    assert facts["fps"] == 30
-    assert run(capsys, "info", tmp_path / "missing.bvh")[0] == 1
-
-
-def test_every_command_has_help():
-    """Catches a command that fails to build its own help."""
-    from typer.testing import CliRunner
-
-    for command in (["capture"], ["demo"], ["info"], ["data", "prepare"], ["train", "lifter"]):
-        assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
