@@ -40,6 +40,7 @@ class GroundSettings:
         toe_height: of a toe tip.
         step_m: feet planted further above or below all others stand on something else, which is as level as the floor
             but does not set its height.
+        level_price: how much better (in half squared standard deviations) several levels must explain the feet.
     """
 
     foot_std_m: float = 0.03
@@ -50,6 +51,7 @@ class GroundSettings:
     ankle_height: float = 0.045
     toe_height: float = 0.012
     step_m: float = 0.4
+    level_price: float = 4.0
 
 
 def find_ground(
@@ -70,30 +72,29 @@ def find_ground(
         settings: expected errors.
 
     Raises:
-        InputError: no body.
+        InputError: no body, or none with a finite frame.
     """
     settings = settings or GroundSettings()
-    if not bodies:
-        raise InputError("the floor needs at least one person")
+    pelvis_m = np.concatenate([body.xyz_m[:, 0] for body in bodies]) if bodies else np.empty((0, 3))
+    pelvis_m = pelvis_m[np.isfinite(pelvis_m).all(axis=-1)]
+    if not len(pelvis_m):
+        raise InputError("the floor needs at least one person who was seen")
     points, heights = _planted(bodies, contacts, height_m, settings)
     torso, torso_std = _torso(bodies, settings)
     prior = _Prior(
         torso=torso,
         torso_std_deg=torso_std,
-        tilt_deg=camera_tilt_deg or 0.0,
-        tilt_std_deg=settings.level_std_deg if camera_tilt_deg is None else settings.tilt_std_deg,
+        measured_tilt_deg=camera_tilt_deg,
     )
-    level = _levels(points @ _up(*_tilt_and_roll(torso)) - heights, settings.step_m)
-    tilt, roll, floors, std = _fit(points, heights, level, prior, settings)
-    up = _up(tilt, roll)
+    fit = _fit_best(points, heights, prior, settings)
     if len(points):
-        floor, used = _lowest_well_trodden(floors, level)
+        floor, used = _lowest_well_trodden(fit.floors, fit.level)
     else:
-        floor, used = _floor_without_feet(bodies, up, height_m), 0
+        floor, used = _floor_without_feet(bodies, fit.up, height_m), 0
     return Ground(
-        world_from_cam=_world_from_cam(up, floor, bodies[0].xyz_m[0, 0]),
-        up_std_deg=(math.degrees(std[0]), math.degrees(std[1])),
-        floor_std_m=settings.foot_std_m / math.sqrt(used) if used else 0.1 * height_m,
+        world_from_cam=_world_from_cam(fit.up, floor, pelvis_m[0]),
+        up_std_deg=fit.up_std_deg,
+        floor_std_m=settings.foot_std_m / math.sqrt(used / 2) if used else 0.1 * height_m,
         footfalls=used,
     )
 
@@ -104,8 +105,37 @@ class _Prior:
 
     torso: NDArray[np.float64]
     torso_std_deg: float
-    tilt_deg: float
-    tilt_std_deg: float
+    measured_tilt_deg: float | None
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Tilt and roll (radians) at which torsos are upright; a tilt that was measured is kept."""
+        tilt, roll = _tilt_and_roll(self.torso)
+        return (tilt if self.measured_tilt_deg is None else math.radians(self.measured_tilt_deg)), roll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fit:
+    """One explanation: up, what each footfall stood on, how high those things are, and how badly it fits."""
+
+    up: NDArray[np.float64]
+    up_std_deg: tuple[float, float]
+    level: NDArray[np.int64]
+    floors: NDArray[np.float64]
+    cost: float
+
+
+def _fit_best(
+    points: NDArray[np.float64], heights: NDArray[np.float64], prior: _Prior, settings: GroundSettings
+) -> _Fit:
+    """Everybody on one floor, or on several levels: what explains most; each level more must be worth its price."""
+    one = _fit(points, heights, np.zeros(len(points), np.int64), prior, settings)
+    fits = [one]
+    for up in (_up(*prior.start), one.up):
+        level = _levels(points @ up - heights, settings.step_m)
+        if level.any():
+            fits.append(_fit(points, heights, level, prior, settings))
+    return min(fits, key=lambda fit: fit.cost + settings.level_price * len(fit.floors))
 
 
 def _levels(above: NDArray[np.float64], step_m: float) -> NDArray[np.int64]:
@@ -130,9 +160,8 @@ def _fit(
     level: NDArray[np.int64],
     prior: _Prior,
     settings: GroundSettings,
-) -> tuple[float, float, NDArray[np.float64], NDArray[np.float64]]:
-    """Find tilt and roll (radians), the height of each level along up, and the expected errors of tilt and roll."""
-    levels = int(level.max(initial=-1)) + 1
+) -> _Fit:
+    """Find camera tilt and roll, and the height of each level along up (none without footfalls)."""
 
     def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         up = _up(x[0], x[1])
@@ -140,15 +169,24 @@ def _fit(
         feet_std = np.hypot(settings.foot_std_m, points @ up * settings.depth_std)
         feet = (points @ up - x[2:][level] - heights) / feet_std
         lean = _rotation_deg(prior.torso, up) / prior.torso_std_deg
-        tilt = (math.degrees(x[0]) - prior.tilt_deg) / prior.tilt_std_deg
-        return np.concatenate([_softly(feet), lean, [tilt, math.degrees(x[1]) / settings.level_std_deg], 1e-6 * x[2:]])
+        tilt = math.degrees(x[0]) / settings.level_std_deg
+        if prior.measured_tilt_deg is not None:
+            tilt = (math.degrees(x[0]) - prior.measured_tilt_deg) / settings.tilt_std_deg
+        roll = math.degrees(x[1]) / settings.level_std_deg
+        return np.concatenate([_softly(feet), lean, [tilt, roll], 1e-6 * x[2:]])
 
-    start = _up(*_tilt_and_roll(prior.torso))
-    floors = [float(np.median((points @ start - heights)[level == n])) for n in range(levels)]
-    solution = least_squares(residuals, [*_tilt_and_roll(prior.torso), *floors], method="lm")
+    above = points @ _up(*prior.start) - heights
+    floors = [float(np.median(above[level == n])) for n in range(int(level.max(initial=-1)) + 1)]
+    solution = least_squares(residuals, [*prior.start, *floors], method="lm")
     jacobian = np.asarray(solution.jac)
     std = np.sqrt(np.diag(np.linalg.pinv(jacobian.T @ jacobian)))
-    return float(solution.x[0]), float(solution.x[1]), solution.x[2:], std[:2]
+    return _Fit(
+        up=_up(solution.x[0], solution.x[1]),
+        up_std_deg=(math.degrees(std[0]), math.degrees(std[1])),
+        level=level,
+        floors=solution.x[2:],
+        cost=float(solution.cost),
+    )
 
 
 def footfalls(feet_m: NDArray[np.float64], contacts: NDArray[np.float64]) -> list[tuple[int, NDArray[np.float64]]]:

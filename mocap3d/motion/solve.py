@@ -9,8 +9,9 @@ about itself. The rules:
   aims at the base of the neck and faces as the shoulder line says; ``upperChest`` follows it.
 * **Neck and head**: the head looks at the face point; the neck takes half of its turn.
 * **Elbows and knees** are hinges: the plane in which a limb bends decides the twist of its upper bone. A limb that is
-  nearly straight (bent less than 6°; fully trusted from 20°) has no such plane: it keeps, in between smoothly, the
-  twist of the shortest turn from its rest direction. The lower bone turns from the upper one by the shortest turn.
+  nearly straight (bent less than 10°; fully trusted from 40°) has no such plane: it keeps, in between smoothly, the
+  twist of the shortest turn from its rest direction, and so does a knee that seems to bend forwards. The lower bone
+  turns from the upper one by the shortest turn.
 * **Feet** aim at the toe tip and stay level with the shin's hinge. Toes, wrists and hands stay at rest: nothing
   observes them.
 * A lower body that was not seen stays at rest under level hips (``unobserved``).
@@ -20,7 +21,7 @@ The smoothing that comes first is zero-phase and stated in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class SolveSettings:
 
     smoothing_s: float = 0.03
     twist_smoothing_s: float = 0.1
-    straight_deg: tuple[float, float] = (6.0, 20.0)
+    straight_deg: tuple[float, float] = (10.0, 40.0)
     unseen_share: float = 0.7
 
 
@@ -111,14 +112,7 @@ def solve(
     )
     up = np.array([0.0, 1.0, 0.0])
     contacts = foot_contacts(sole_points(motion), pose.fps, up=up) if legs_seen else np.zeros((len(pose), 4))
-    return Motion(
-        rig=rig,
-        fps=motion.fps,
-        local_wxyz=motion.local_wxyz,
-        root_m=motion.root_m,
-        contacts=contacts,
-        start_frame=start_frame,
-    )
+    return replace(motion, contacts=contacts)
 
 
 class _Aimer:
@@ -212,25 +206,26 @@ class _Aimer:
         straight = _aimed(parent, self._rest(lower), bone)
         middle = self.place[upper] + bone * np.linalg.norm(self._rest(lower))
         forearm = _unit(self._seen(end_joint) - middle)
-        twist = self._twist(bone, forearm, straight @ hinge)
+        twist = self._twist(bone, forearm, straight @ hinge, is_knee=upper.endswith("Leg"))
         self._set(upper, rotvec_to_matrix(bone * twist[:, None]) @ straight)
         self._set(lower, _aimed(self.turn[upper], self._rest(end), forearm))
 
-    def _twist(self, bone: Floats, forearm: Floats, hinge: Floats) -> Floats:
+    def _twist(self, bone: Floats, forearm: Floats, hinge: Floats, is_knee: bool) -> Floats:
         """The angle (T,) about ``bone`` that turns ``hinge`` onto the axis the limb bends about.
 
-        Angles are averaged over time as unit complex numbers, weighted by how far the limb is bent; a trace of angle 0
-        decides where nothing is known.
+        Averaged over time as unit complex numbers, a share ``bent`` of the angle seen and the rest of the angle 0.
         """
         axis = np.cross(bone, forearm)
         angle = np.arctan2(_dot(np.cross(hinge, axis), bone), _dot(hinge, axis))
         low, high = np.sin(np.radians(self.settings.straight_deg))
         bent = np.clip((np.linalg.norm(axis, axis=-1) - low) / (high - low), 0.0, 1.0)
         bent = np.where(_dot(bone, forearm) < 0, 1.0, bent)  # more than a right angle
-        turning = bent * np.exp(1j * angle)
+        if is_knee:  # bends backwards only: the other way round is noise
+            bent = bent * np.clip(np.cos(angle), 0.0, 1.0)
+        turning = bent * np.exp(1j * angle) + (1 - bent)
         sigma = self.settings.twist_smoothing_s * self.fps
         smooth = _smooth(turning.real, sigma) + 1j * _smooth(turning.imag, sigma)
-        return np.asarray(np.angle(smooth + 0.05))
+        return np.asarray(np.angle(smooth))
 
 
 def _bridge(xyz_m: Floats) -> Floats:
@@ -260,7 +255,12 @@ def _frames(primary: Floats, secondary: Floats, rest_primary: Floats, rest_secon
 
 def _basis(primary: Floats, secondary: Floats) -> Floats:
     first = _unit(primary)
-    second = _unit(secondary - first * _dot(first, secondary)[..., None])
+    across = secondary - first * _dot(first, secondary)[..., None]
+    # Where both are parallel, any direction across will do: the coordinate axis that the first leans to least.
+    spare = np.eye(3)[np.argmin(np.abs(first), axis=-1)]
+    spare = spare - first * _dot(first, spare)[..., None]
+    parallel = np.linalg.norm(across, axis=-1, keepdims=True) < 1e-3 * np.linalg.norm(secondary, axis=-1, keepdims=True)
+    second = _unit(np.where(parallel, spare, across))
     return np.stack([first, second, np.cross(first, second)], axis=-1)
 
 

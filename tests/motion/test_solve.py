@@ -219,3 +219,66 @@ def test_refuses_what_it_cannot_solve():
         )
     with pytest.raises(InputError, match="has no value in any frame"):
         solve(world_pose(np.full((3, 20, 3), np.nan), np.zeros((3, 20))), rig=HUMANOID_RIG)
+
+
+def slow_noise(shape, std, seed):
+    """Noise that wanders over about five frames, as lifted joints do."""
+    from scipy.ndimage import gaussian_filter1d
+
+    noise = gaussian_filter1d(np.random.default_rng(seed).normal(size=shape), 2.5, axis=0)
+    return noise * std / noise.std()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_somebody_who_stands_still_does_not_spin_legs_or_arms(seed):
+    """Catches twist taken from a knee that noise bends forwards, or from an arm that noise bends a little."""
+    joints = joints_of(np.zeros((90, 22, 3)), np.tile([0.0, 0.9, 0.0], (90, 1)))
+    wxyz = solve(world_pose(joints + slow_noise(joints.shape, 0.01, seed))).local_wxyz
+    for name in ("leftUpperArm", "rightUpperArm", "leftUpperLeg", "rightUpperLeg"):
+        local = Rotation.from_quat(wxyz[:, HUMANOID_22.index(name)][:, [1, 2, 3, 0]])
+        assert np.degrees(local.magnitude()).max() < 25.0, name
+
+
+@pytest.mark.parametrize("bend_deg", [60, 100, 150])
+def test_a_bent_elbow_decides_the_twist(bend_deg):
+    """Catches a hinge that is trusted up to a right angle only: the forearm of a bent left arm points up, not ahead."""
+    turn = np.zeros((30, 22, 3))
+    turn[:, HUMANOID_22.index("leftUpperArm"), 0] = -np.pi / 2  # about the arm's own length
+    turn[:, HUMANOID_22.index("leftLowerArm"), 1] = -np.radians(bend_deg)
+    motion = solve(world_pose(joints_of(turn, np.tile([0.0, 0.9, 0.0], (30, 1)))), settings=RAW)
+    local = Rotation.from_quat(motion.local_wxyz[:, HUMANOID_22.index("leftUpperArm")][:, [1, 2, 3, 0]])
+    np.testing.assert_allclose(local.as_rotvec(), turn[:, HUMANOID_22.index("leftUpperArm")], atol=0.02)
+
+
+def test_spine_and_neck_share_the_twist():
+    """Catches a trunk that turns in one joint, which tears a skin there."""
+    turn = np.zeros((30, 22, 3))
+    turn[:, HUMANOID_22.index("chest"), 1] = np.radians(40)
+    turn[:, HUMANOID_22.index("head"), 1] = np.radians(40)
+    motion = solve(world_pose(joints_of(turn, np.tile([0.0, 0.9, 0.0], (30, 1)))), settings=RAW)
+    for name in ("spine", "chest", "neck", "head"):
+        local = Rotation.from_quat(motion.local_wxyz[:, HUMANOID_22.index(name)][:, [1, 2, 3, 0]])
+        np.testing.assert_allclose(np.degrees(local.as_rotvec()), np.tile([0, 20, 0], (30, 1)), atol=0.1, err_msg=name)
+
+
+def test_smoothing_passes_human_motion():
+    """Catches a filter that flattens a wave of the hand, or one that passes jitter."""
+    joints = joints_of(np.zeros((300, 22, 3)), np.tile([0.0, 0.9, 0.0], (300, 1)))
+    t = np.arange(300) / 60
+    gains = []
+    for hertz in (2, 4, 12):
+        moved = joints + 0.05 * np.sin(2 * np.pi * hertz * t)[:, None, None] * [0, 1, 0]
+        gains.append(np.ptp(solve(world_pose(moved, fps=60)).root_m[60:240, 1]) / 0.1)
+    assert gains[0] > 0.9
+    assert 0.6 < gains[1] < 0.9
+    assert gains[2] < 0.15
+
+
+def test_lying_on_the_side_with_legs_unseen():
+    """Catches two parallel directions from which no frame can be built."""
+    joints = joints_of(np.zeros((10, 22, 3)), np.tile([0.0, 0.9, 0.0], (10, 1)))
+    joints = joints @ Rotation.from_rotvec([0, 0, np.pi / 2]).as_matrix().T
+    confidence = np.ones(joints.shape[:2])
+    confidence[:, [LIFTER_20.index(f"{s}_{p}") for s in ("left", "right") for p in ("knee", "ankle", "toe")]] = 0
+    world_m, _ = forward(solve(world_pose(joints, confidence)))
+    assert np.isfinite(world_m).all()
