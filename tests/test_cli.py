@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from videos import LENS, WALK, frames_of_the_walk, run, write_video
 
+import mocap3d
+from mocap3d.base.errors import InputError
 from mocap3d.cli import app
+from mocap3d.cli._inputs import name_of
 
 
 def test_json_summary(tmp_path, capsys):
@@ -67,3 +77,188 @@ def test_every_command_has_help():
 
     for command in (["capture"], ["demo"], ["info"], ["data", "prepare"], ["train", "lifter"]):
         assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
+
+
+# --- where results go -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """The list of videos that were captured: capture itself is replaced, so that a test sees what came before it."""
+    begun = []
+
+    def capture(video, **_):
+        begun.append(video)
+        raise InputError("the work began")
+
+    monkeypatch.setattr("mocap3d.pipeline.capture", capture)
+    return begun
+
+
+@pytest.mark.parametrize("names", [("a/dance.mp4", "b/dance.mp4"), ("x.mp4", "x.mov"), ("x.mp4", "x.mp4")])
+def test_a_batch_does_not_overwrite_its_own_results(names, tmp_path, capsys, no_work):
+    """Catches two videos of one name, of which only the last would be found in the folder."""
+    videos = [tmp_path / name for name in names]
+    code, _, errors = run(capsys, "capture", *videos, "-o", tmp_path / "results")
+    assert (code, no_work) == (1, [])
+    assert all(str(video) in errors for video in videos)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_batch_does_not_overwrite_the_shots_of_another_video(tmp_path, capsys):
+    """Catches walk.mp4 of two shots and walk-shot2.mp4 that both end up in walk-shot2.bvh."""
+    there, back = frames_of_the_walk(40, 50), [picture[:, ::-1] for picture in frames_of_the_walk(90, 100)]
+    first = write_video(tmp_path / "walk.mp4", there + back)
+    second = write_video(tmp_path / "walk-shot2.mp4", there[:4])
+    code, printed, errors = run(capsys, "capture", first, second, "-o", tmp_path / "results")
+    assert code == 1
+    assert [Path(line).name for line in printed.split()] == ["walk-shot1.bvh", "walk-shot2.bvh"]
+    assert len(mocap3d.read(tmp_path / "results" / "walk-shot2.bvh")) == 10
+    assert "another video" in errors
+
+
+def test_a_batch_writes_one_report_each(tmp_path, capsys):
+    """Catches a report that the next video of the batch overwrites."""
+    pictures = frames_of_the_walk(60, 63)
+    videos = [write_video(tmp_path / name, pictures) for name in ("a.mp4", "b.mp4")]
+    code, *_ = run(capsys, "capture", *videos, "-o", tmp_path / "new.v3", "--report", tmp_path / "pages")
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "new.v3").iterdir()) == ["a.bvh", "b.bvh"]
+    assert sorted(path.name for path in (tmp_path / "pages").iterdir()) == ["a.html", "b.html"]
+
+
+@pytest.mark.parametrize("arguments", [("-o", "all.bvh"), ("-o", "results", "--report", "all.html")])
+def test_one_file_for_a_batch_is_wrong_usage(arguments, tmp_path, capsys, monkeypatch, no_work):
+    """Catches all results of a batch sent to one file."""
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "capture", "a.mp4", "b.mp4", *arguments)[0] == 2
+    assert (no_work, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_folder_with_one_video_is_a_batch(tmp_path, capsys, no_work):
+    """Catches a script whose results change their form with the number of videos that it finds."""
+    (tmp_path / "takes").mkdir()
+    (tmp_path / "takes" / "a.mp4").touch()
+    (tmp_path / "takes" / "._a.mp4").touch()  # left behind by a Mac
+    code, printed, _ = run(capsys, "capture", tmp_path / "takes", "-o", tmp_path / "new.v3", "--json")
+    assert code == 1
+    assert [Path(row["source"]).name for row in json.loads(printed)] == ["a.mp4"]
+    assert (tmp_path / "new.v3").is_dir()
+
+
+def test_an_unknown_extension_of_one_file_is_refused(tmp_path, capsys, no_work):
+    """Catches a typo in the extension that makes a folder, which only a batch may mean."""
+    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / "new.v3")
+    assert (code, no_work) == (1, [])
+    assert ".bvh" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("capture", WALK, "-o", "plain"),
+        ("capture", WALK, "-o", "plain/sub"),
+        ("capture", WALK, "-o", "plain/x.bvh"),
+        ("capture", WALK, "-o", "x" * 300 + ".bvh"),
+        ("capture", WALK, "-o", "/proc/x.bvh"),
+        ("capture", WALK, "-o", "x.bvh", "--report", "nofolder/r.html"),
+        ("capture", WALK, "-o", "x.bvh", "--report", "."),
+        ("capture", WALK, "-o", "x.bvh", "--report", "x.bvh"),
+        ("capture", WALK, WALK.with_name("b.mp4"), "-o", ".", "--report", "plain"),
+        ("capture", "y" * 300, "-o", "x.bvh"),
+        ("demo", "-o", "plain"),
+        ("demo", "-o", "/proc/x"),
+        ("data", "prepare", "cmu", "--source", ".", "-o", "nofolder/x.h5"),
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments))[-30:],
+)
+def test_what_cannot_be_written_is_told_before_the_work(arguments, tmp_path, capsys, monkeypatch, no_work):
+    """Catches a traceback, and minutes of work whose result has no place."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").write_text("a file, not a folder")
+    code, _, errors = run(capsys, *arguments)
+    assert (code, no_work) == (1, [])
+    assert errors.startswith("error: cannot") or "overwrite" in errors
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["plain"]
+
+
+def test_a_folder_of_images_keeps_its_whole_name(tmp_path, capsys, monkeypatch, no_work):
+    """Catches results called `.bvh` for the folder `.`, and take.1 mixed up with take.2 for their `extensions`."""
+    folders = [tmp_path / "take.1", tmp_path / "take.2"]
+    for folder in folders:
+        folder.mkdir()
+    run(capsys, "capture", *folders, "-o", tmp_path / "results")
+    assert no_work == folders
+    monkeypatch.chdir(folders[0])
+    assert [name_of(Path(name)) for name in (".", "../take.2", "a/walk.mp4")] == ["take.1", "take.2", "walk"]
+
+
+# --- what else goes wrong ---------------------------------------------------------------------------------------------
+
+
+def test_info_of_a_folder_of_images(tmp_path, capsys):
+    """Catches a question for a frame rate by a command that cannot be told one."""
+    for number in range(3):
+        pixels = np.zeros((20, 30, 3), np.uint8)
+        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    code, printed, _ = run(capsys, "info", tmp_path, "--json")
+    assert code == 0
+    assert json.loads(printed) == {"file": str(tmp_path), "kind": "images", "size": "30 x 20 px", "frames": 3}
+
+
+@pytest.mark.parametrize(("missing", "extra"), [("torch", True), ("torch.nn", True), ("h5py", False)])
+def test_only_a_missing_torch_asks_for_torch(missing, extra, tmp_path, capsys, monkeypatch):
+    """Catches "install torch" as the answer to another package that is missing."""
+
+    class Missing(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, path=None, target=None):
+            if name == "mocap3d.train.lifter":
+                raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.delitem(sys.modules, "mocap3d.train.lifter", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    arguments = ("train", "lifter", tmp_path / "x.h5", "-o", tmp_path / "run")
+    if extra:
+        code, _, errors = run(capsys, *arguments)
+        assert code == 1
+        assert "pip install 'mocap3d[train]'" in errors
+    else:
+        with pytest.raises(ModuleNotFoundError, match=missing):
+            run(capsys, *arguments)
+
+
+def test_several_cameras_are_not_taken_for_a_batch(capsys, tmp_path, no_work):
+    """Catches `--cameras`, one take seen by several cameras, read as a batch until that can be captured."""
+    code, *_ = run(capsys, "capture", WALK, WALK, "-o", tmp_path, "--cameras", LENS)
+    assert (code, no_work) == (2, [])
+
+
+def test_one_lens_for_a_batch(capsys, tmp_path, monkeypatch):
+    """Catches a camera file that only the first video of a batch is captured with."""
+    lenses = []
+
+    def capture(video, *, cameras, **_):
+        lenses.append(cameras)
+        raise InputError("enough")
+
+    monkeypatch.setattr("mocap3d.pipeline.capture", capture)
+    run(capsys, "capture", "a.mp4", "b.mp4", "-o", tmp_path, "--camera", LENS)
+    assert lenses == [LENS, LENS]
+
+
+def test_ctrl_c(tmp_path):
+    """Catches a traceback, another exit code than the shell's, and results lost that were finished before."""
+    write_video(tmp_path / "a.mp4", frames_of_the_walk(60, 63))
+    # A shell that starts the tests in the background has Ctrl-C ignored, which programs inherit.
+    code = "import signal as s; s.signal(s.SIGINT, s.default_int_handler); import mocap3d.cli; mocap3d.cli.main()"
+    command = [sys.executable, "-c", code, "capture", tmp_path / "a.mp4", WALK, "-o", tmp_path / "results"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stdout.readline()  # comes when the first result is there; the second takes seconds
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, rest, errors) == (130, "", "interrupted\n")
+    assert first.strip() == str(tmp_path / "results" / "a.bvh")
+    assert len(mocap3d.read(first.strip())) == 3
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["a.bvh"]

@@ -1,0 +1,62 @@
+"""The command line: one sub-command per step.
+
+Results go to files, the summary to standard output, all else to standard error.
+
+Exit codes: 0 fine, 1 bad input, 2 bad usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import mocap3d
+from mocap3d.base.errors import Mocap3dError
+from mocap3d.cli._capture import capture, demo
+from mocap3d.cli._info import info
+from mocap3d.cli._training import data_prepare, train_lifter_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Video in, animation out.",
+)
+data_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Prepare motion data for training.")
+train_app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Train the networks (needs the extra mocap3d[train])."
+)
+app.add_typer(data_app, name="data")
+app.add_typer(train_app, name="train")
+app.command()(capture)
+app.command()(demo)
+app.command()(info)
+data_app.command("prepare")(data_prepare)
+train_app.command("lifter")(train_lifter_command)
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit code that the module's text lists."""
+    try:
+        app(prog_name="mocap3d")
+    except Mocap3dError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except SystemExit as leaving:  # all that typer lets out of a KeyboardInterrupt
+        if leaving.code == _INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        raise
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        print(mocap3d.__version__)
+        raise typer.Exit

@@ -1,0 +1,156 @@
+"""The sub-commands that turn videos into animation files."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
+from mocap3d.cli._inputs import find_videos
+from mocap3d.cli._outputs import Job, make_folder, plan, prove_writable
+from mocap3d.cli._progress import progress
+
+__all__ = ["capture", "demo"]
+
+
+def capture(
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Videos, folders of images (one video each), folders of videos (a batch).")
+    ],
+    output: Annotated[list[Path], typer.Option("-o", "--output", help="A file (.bvh), several of them, or a folder.")],
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="Camera file (TOML) that describes the lens: one for all videos of a batch."),
+    ] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Degrees that the longer side of the picture shows; else metadata, else 60.")
+    ] = None,
+    height: Annotated[float | None, typer.Option(help="Height of the person in metres; else 1.70.")] = None,
+    camera_tilt: Annotated[float | None, typer.Option(help="Degrees that the camera looks down, if measured.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="1 is the one seen longest and largest (default), 2 the next, or: all.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option(help="What to use of it, START:STOP in frames (30:120) or seconds (1.5s:4s).")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frame rate of a folder of images, or to resample a video to.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="movenet_thunder, or movenet_lightning: faster and less exact.")
+    ] = "movenet_thunder",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    report: Annotated[Path | None, typer.Option(help="Also write an HTML page; of a batch: a folder of them.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Turn videos into animation files."""
+    start, stop = _frame_range(frames)
+    options: dict[str, Any] = {
+        "cameras": camera,
+        "fov_deg": fov,
+        "height_m": height,
+        "camera_tilt_deg": camera_tilt,
+        "person": _person(person),
+        "start": start,
+        "stop": stop,
+        "fps": fps,
+        "detector": detector,
+        "device": device,
+    }
+    videos, batch = find_videos(inputs)
+    jobs = plan(videos, output, report, batch=batch)
+    if batch:
+        _capture_batch(jobs, options, as_json=as_json)
+    else:
+        _capture_one(jobs[0], options, as_json=as_json)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("out/demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Capture the clip that comes with mocap3d: a woman who walks."""
+    from mocap3d import examples
+
+    job = Job(video=examples.path("walk.mp4"), targets=(output / "walk.bvh",), report=output / "walk.html")
+    make_folder(output)
+    prove_writable(job.targets[0])
+    _capture_one(job, {"cameras": examples.path("walk.toml"), "height_m": 1.65}, as_json=as_json)
+
+
+def _capture_one(job: Job, options: dict[str, Any], *, as_json: bool) -> None:
+    summary = _capture_and_save(job, options, set(), quiet=as_json)
+    if as_json:
+        print(json.dumps(summary, indent=2))
+
+
+def _capture_batch(jobs: Sequence[Job], options: dict[str, Any], *, as_json: bool) -> None:
+    """Capture every video; one that fails does not stop the others."""
+    summaries: list[dict[str, object]] = []
+    written: set[Path] = set()
+    failed = 0
+    for job in jobs:
+        try:
+            summaries.append(_capture_and_save(job, options, written, quiet=as_json))
+        except Mocap3dError as error:
+            failed += 1
+            print(f"error: {job.video}: {error}", file=sys.stderr)
+            summaries.append({"source": str(job.video), "error": str(error)})
+    if as_json:
+        print(json.dumps(summaries, indent=2))
+    if failed:
+        raise InputError(f"{failed} of {len(jobs)} videos failed")
+
+
+def _capture_and_save(job: Job, options: dict[str, Any], written: set[Path], *, quiet: bool) -> dict[str, object]:
+    """Capture one video, save it, print where it is; return the summary.
+
+    Files in ``written`` are those of other videos and are not overwritten; the files of this one are added.
+    """
+    from mocap3d.pipeline import capture as run
+
+    with progress() as tell, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same, below
+        clip = run(job.video, progress=tell, **options)
+    files = [path for target in job.targets for path in clip.paths(target)]
+    if taken := written.intersection(files):
+        raise InputError(f"{min(taken)} is already the result of another video: rename one of them")
+    written.update(files)
+    for target in job.targets:
+        clip.save(target)
+    if job.report is not None:
+        from mocap3d.viewers.report import write_report
+
+        files.append(write_report(clip, job.report))
+    if not quiet:
+        print(*files, sep="\n", flush=True)
+        for note in clip.notes:
+            print(f"note: {note}", file=sys.stderr)
+    return {**clip.summary(), "files": [str(path) for path in files]}
+
+
+def _person(text: str | None) -> int | str | None:
+    if text is None or text == "all":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"--person takes a number from 1 on, or all; got {text!r}") from None
+
+
+def _frame_range(text: str | None) -> tuple[int | str | None, int | str | None]:
+    """Split START:STOP; each is a frame number, a time such as 2.5s, or nothing."""
+    if text is None:
+        return None, None
+    parts = re.fullmatch(r"(\d+|\d+(?:\.\d+)?s)?:(\d+|\d+(?:\.\d+)?s)?", text)
+    if parts is None:
+        raise typer.BadParameter(f"--frames takes START:STOP, such as 30:120 or 1.5s:4s; got {text!r}")
+    start, stop = (int(part) if part and part.isdigit() else part for part in parts.groups())
+    return start, stop

@@ -1,0 +1,122 @@
+"""Where results go, decided and proven writable before any work begins."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from mocap3d.base.errors import InputError
+from mocap3d.cli._inputs import name_of
+from mocap3d.output import extensions
+
+__all__ = ["Job", "make_folder", "plan", "prove_writable"]
+
+_PAGES = (".html", ".htm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One video and the files to make of it.
+
+    Attributes:
+        video: what to read.
+        targets: motion files to write.
+        report: HTML page to write, or None.
+    """
+
+    video: Path
+    targets: tuple[Path, ...]
+    report: Path | None
+
+
+def plan(videos: Sequence[Path], outputs: Sequence[Path], report: Path | None, *, batch: bool) -> list[Job]:
+    """Decide which files each video is written to, and make the folders for them.
+
+    Raises:
+        typer.BadParameter: a batch that shall be written to one file.
+        InputError: two videos that would be written to the same file, or a file that cannot be written.
+    """
+    folders = {path for path in outputs if _means_folder(path, extensions(), batch=batch)}
+    _refuse(videos, [path for path in outputs if path not in folders], report, batch=batch)
+    for folder in folders:
+        make_folder(folder)
+    if batch and report is not None:
+        make_folder(report)
+    jobs = []
+    for video in videos:
+        name = name_of(video)
+        targets = tuple(path / f"{name}.bvh" if path in folders else path for path in outputs)
+        page = report / f"{name}.html" if batch and report is not None else report
+        jobs.append(Job(video=video, targets=targets, report=page))
+    for job in jobs:
+        for path in (*job.targets, *([job.report] if job.report else [])):
+            prove_writable(path)
+    return jobs
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; one that exists stays as it is.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    with _explained(f"cannot make the folder {path}"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def prove_writable(path: Path) -> None:
+    """Try a temporary file beside ``path``, so that minutes of work are not thrown away in the end.
+
+    Raises:
+        InputError: a file cannot be written there.
+    """
+    if os.path.isdir(path):
+        raise InputError(f"cannot write {path}: it is a folder")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    with (
+        _explained(f"cannot write {path}"),
+        tempfile.NamedTemporaryFile(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent),
+    ):
+        pass
+
+
+def _means_folder(path: Path, file_suffixes: Collection[str], *, batch: bool) -> bool:
+    """A batch needs folders, so that only a known extension speaks against one; else any extension does."""
+    if os.path.isdir(path):
+        return True
+    return path.suffix.lower() not in file_suffixes if batch else not path.suffix
+
+
+def _refuse(videos: Sequence[Path], files: Sequence[Path], report: Path | None, *, batch: bool) -> None:
+    """Raise the error for what can be seen to go wrong before anything is touched."""
+    if batch and files:
+        raise typer.BadParameter(f"several videos need a folder for their results, not the file {files[0]}")
+    if batch and report is not None and not _means_folder(report, _PAGES, batch=True):
+        raise typer.BadParameter(f"several videos need a folder for their reports, not the file {report}")
+    for path in files:
+        if path.suffix.lower() not in extensions():
+            raise InputError(f"cannot write {path}: the extension must be one of {', '.join(extensions())}")
+    if report is not None and report in {*files, *videos}:
+        raise InputError(f"the report would overwrite {report}")
+    seen: dict[str, Path] = {}
+    for video in videos:
+        name = name_of(video)
+        if name in seen:
+            raise InputError(f"{seen[name]} and {video} would both be written as {name}.bvh: rename one of them")
+        seen[name] = video
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn an error of the operating system into an ``InputError`` that begins with ``what``."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what}: {error.strerror or error}") from error
