@@ -55,8 +55,9 @@ FPS = Fraction(120)
 METRES_PER_UNIT = 0.0254 / 0.45
 STATURE_M = 1.70
 LICENCE = (
-    "CMU Graphics Lab motion capture database: free for all uses, may be included in products, may not be resold "
-    "directly, even in converted form. mocap.cs.cmu.edu, created with funding from NSF EIA-0196217."
+    "CMU Graphics Lab motion capture database, mocap.cs.cmu.edu, created with funding from NSF EIA-0196217: "
+    "free for use in research projects; may be included in commercially sold products, but not resold directly, "
+    "even in converted form."
 )
 # Hip to knee to ankle over stature, after Drillis & Contini (1966): (0.530 - 0.039) of the body height.
 LEG_PER_STATURE = 0.491

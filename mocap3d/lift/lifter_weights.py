@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.resources
 import io
 import json
 import zipfile
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d import weights as weights_room
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.base.skeleton import Skeleton
@@ -146,8 +146,7 @@ def load_weights(path: Path | None = None) -> LifterWeights:
 
 @functools.cache
 def _shipped() -> LifterWeights:
-    with importlib.resources.as_file(importlib.resources.files("mocap3d.weights") / "lifter.npz") as path:
-        return _load(path)
+    return _load(weights_room.path("lifter"))
 
 
 def _load(path: Path) -> LifterWeights:
