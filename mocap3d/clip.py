@@ -48,7 +48,7 @@ class Clip:
         source: the video.
         performances: shot by shot, in each the most prominent person first; at least one.
         shots: stretches between cuts.
-        cameras: one per view.
+        cameras: one per shot; ``cam_from_world`` says where it stood (as it was given, where nobody was captured).
         grounds: one per shot; None where nobody was captured.
         settings: how it was made: what was given and what was assumed, by name.
         notes: what a user should know about the result.

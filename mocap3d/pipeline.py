@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,95 +80,151 @@ def capture(
         InputError: unusable video or option, or nobody in the picture.
         MissingExtraError: ``device="cuda"`` without torch.
     """
-    _check_options(fov_deg, height_m, camera_tilt_deg, cameras)
+    from mocap3d.cameras.video import open_video
+
+    _check_options(video, fov_deg, height_m, camera_tilt_deg, cameras)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
     tell = progress or (lambda step, done, total: None)
-    watched = _watch(video, (start, stop), fps, detector, device, tell)
-    camera, lens = _camera(cameras, fov_deg, watched)
     notes: list[str] = []
-    performances: list[Performance] = []
-    grounds: list[Ground | None] = []
-    for index, shot in enumerate(watched.shots):
-        tell("solve", index, len(watched.shots))
-        notes += _shot_notes(shot)
-        people = _people_of_shot(watched, shot, person, notes)
-        placed = [_lift_person(sight, camera, height, device, notes) for sight in people]
-        done, ground = _to_world(placed, index, camera, height, camera_tilt_deg)
-        performances += done
-        grounds.append(ground)
-    tell("solve", len(watched.shots), len(watched.shots))
-    if not performances:
-        raise InputError(f"{video}: nobody was found in the picture ({'; '.join(notes)})")
-    for performance in performances:
-        notes += [
-            f"person {performance.person}: the {part} was not seen and stays at rest" for part in performance.unobserved
-        ]
-    for note in notes:
-        warnings.warn(note, Mocap3dWarning, stacklevel=2)
+    with _noted(notes):
+        opened = open_video(video, fps=fps, start=start, stop=stop)
+        camera, lens = _camera(cameras, fov_deg, opened)
+        watched = _watch(opened, detector, device, tell)
     settings = {
+        "mocap3d": version("mocap3d"),
         "height_m": height,
         "height": "default" if height_m is None else "given",
         "fov_deg": round(camera.fov_deg, 2),
         "fov": lens,
         "camera_tilt_deg": camera_tilt_deg,
         "person": "default" if person is None else person,
+        "start": start,
+        "stop": stop,
+        "fps": float(opened.fps),
         "detector": detector,
         "device": device,
     }
+    wanted = _Wanted(person=person, camera=camera, height_m=height, camera_tilt_deg=camera_tilt_deg, device=device)
+    performances, grounds = _solve_shots(watched, wanted, notes, tell)
+    for note in notes:
+        warnings.warn(note, Mocap3dWarning, stacklevel=2)
     return Clip(
         source=Path(video),
         performances=tuple(performances),
         shots=watched.shots,
-        cameras=(camera,),
+        cameras=tuple(camera if ground is None else _standing(camera, ground) for ground in grounds),
         grounds=tuple(grounds),
         settings=settings,
         notes=tuple(notes),
     )
 
 
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """Turn our warnings into notes, so that a clip remembers them; others pass."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Mocap3dWarning)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, Mocap3dWarning):
+            notes.append(str(warning.message))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What was asked for, defaults filled in."""
+
+    person: int | Literal["all"] | None
+    camera: Camera
+    height_m: float
+    camera_tilt_deg: float | None
+    device: str
+
+
+def _solve_shots(
+    watched: _Watched, wanted: _Wanted, notes: list[str], tell: Progress
+) -> tuple[list[Performance], list[Ground | None]]:
+    """Everything after the pictures. What fails for one person or shot becomes a note, if anybody is left."""
+    performances: list[Performance] = []
+    grounds: list[Ground | None] = []
+    failures: list[InputError] = []
+    for index, shot in enumerate(watched.shots):
+        tell("solve", index, len(watched.shots))
+        notes += _shot_notes(shot)
+        placed = []
+        for sight in _people_of_shot(watched, shot, wanted.person, notes, failures):
+            try:
+                placed.append(_lift_person(sight, wanted, notes))
+            except InputError as error:
+                failures.append(error)
+                notes.append(f"person {sight.person} from frame {sight.first} on: {error}")
+        done, ground = _to_world(placed, index, wanted)
+        performances += done
+        grounds.append(ground)
+    tell("solve", len(watched.shots), len(watched.shots))
+    if not performances:
+        raise failures[0] if failures else InputError(f"{watched.video.path}: nobody was found in the picture")
+    notes += [
+        f"person {performance.person}: the {part} was not seen and stays at rest"
+        for performance in performances
+        for part in performance.unobserved
+    ]
+    return performances, grounds
+
+
+def _standing(camera: Camera, ground: Ground) -> Camera:
+    """The camera where the ground says that it stands."""
+    return replace(camera, cam_from_world=np.asarray(np.linalg.inv(ground.world_from_cam), np.float64))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
-    """All that is kept of the pictures: 2D joints per frame, and where the shots are."""
+    """All that is kept of the pictures: 2D joints per frame, and where the shots are, in frames of the video."""
 
+    video: Video
     detections: list[Detections]
     shots: tuple[Shot, ...]
-    video: Video
+
+    def during(self, shot: Shot) -> list[Detections]:
+        """The people of a shot's frames."""
+        first = self.video.start_frame
+        return self.detections[shot.start - first : shot.stop - first]
 
 
-def _watch(
-    path: str | os.PathLike[str],
-    frames: tuple[int | str | None, int | str | None],
-    fps: float | None,
-    detector: str,
-    device: str,
-    tell: Progress,
-) -> _Watched:
-    """Stream the video once; memory holds one picture at a time."""
+def _watch(video: Video, detector: str, device: str, tell: Progress) -> _Watched:
+    """Stream the video once; memory holds one or two pictures at a time."""
     from mocap3d.cameras.read_ahead import read_ahead
     from mocap3d.cameras.shots import ShotDetector
-    from mocap3d.cameras.video import open_video
     from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
-    shots, detections = ShotDetector(), []
-    with open_video(path, fps=fps, start=frames[0], stop=frames[1]) as video:
-        detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
-        for is_cut, frame in read_ahead((shots.feed(frame), frame) for frame in video):
+    finder, detections = ShotDetector(), []
+    detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
+    with video:
+        for is_cut, frame in read_ahead((finder.feed(frame), frame) for frame in video):
             if is_cut:
                 detect.reset()
             detections.append(detect(frame))
             tell("watch", len(detections), video.frame_count)
-    return _Watched(detections=detections, shots=shots.finish(), video=video)
+    shots = tuple(_later(shot, video.start_frame) for shot in finder.finish())
+    return _Watched(video=video, detections=detections, shots=shots)
+
+
+def _later(shot: Shot, frames: int) -> Shot:
+    moves_from = None if shot.moves_from is None else shot.moves_from + frames
+    return replace(shot, start=shot.start + frames, stop=shot.stop + frames, moves_from=moves_from)
 
 
 def _camera(
-    cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None, fov_deg: float | None, watched: _Watched
+    cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None, fov_deg: float | None, video: Video
 ) -> tuple[Camera, str]:
     """The lens, and where it is known from: "given", "metadata" or "default"."""
     from mocap3d.cameras.camera_file import read_cameras
 
-    size = watched.video.size_wh_px
+    size = video.size_wh_px
     if cameras is None:
-        known = fov_deg if fov_deg is not None else watched.video.fov_deg
+        known = fov_deg if fov_deg is not None else video.fov_deg
         origin = "given" if fov_deg is not None else "default" if known is None else "metadata"
         return Camera.from_fov("camera", size, DEFAULT_FOV_DEG if known is None else known), origin
     if isinstance(cameras, Camera):
@@ -174,7 +232,9 @@ def _camera(
     elif isinstance(cameras, (str, os.PathLike)):
         found = read_cameras(cameras)
     else:
-        found = cameras
+        found = tuple(cameras)
+        if not all(isinstance(camera, Camera) for camera in found):
+            raise InputError("cameras must be a camera file, a Camera, or a sequence of one Camera")
     if len(found) != 1:
         raise InputError(f"one video needs one camera, got {len(found)}")
     if found[0].size_wh_px != size:
@@ -210,17 +270,28 @@ class _Placed:
 
 
 def _people_of_shot(
-    watched: _Watched, shot: Shot, person: int | Literal["all"] | None, notes: list[str]
+    watched: _Watched,
+    shot: Shot,
+    person: int | Literal["all"] | None,
+    notes: list[str],
+    failures: list[InputError],
 ) -> list[_Sight]:
     from mocap3d.identify.choosing import choose
     from mocap3d.identify.following import follow
     from mocap3d.identify.repair import drop_unsure, fill_gaps, reject_outliers
 
-    tracks = follow(watched.detections[shot.start : shot.stop], watched.video.fps, watched.video.size_wh_px)
+    where = f"frames {shot.start} to {shot.stop - 1}"
+    tracks = follow(watched.during(shot), watched.video.fps, watched.video.size_wh_px)
     if not tracks:
-        notes.append(f"frames {shot.start} to {shot.stop - 1}: nobody was found")
+        notes.append(f"{where}: nobody was found")
+    try:
+        chosen = choose(tracks, person)
+    except InputError as error:  # another shot may have that person
+        failures.append(error)
+        notes.append(f"{where}: {error}")
+        return []
     sights = []
-    for track in choose(tracks, person):
+    for track in chosen:
         pose2d = fill_gaps(reject_outliers(drop_unsure(track.pose2d)))
         during = slice(track.first, track.last + 1)
         pose2d = replace(pose2d, xy_px=pose2d.xy_px[during], confidence=pose2d.confidence[during])
@@ -228,13 +299,14 @@ def _people_of_shot(
     return sights
 
 
-def _lift_person(sight: _Sight, camera: Camera, height_m: float, device: str, notes: list[str]) -> _Placed:
+def _lift_person(sight: _Sight, wanted: _Wanted, notes: list[str]) -> _Placed:
     from mocap3d.lift.bones import with_constant_bones
     from mocap3d.lift.monocular import lift_pose2d
     from mocap3d.lift.root_path import place
 
-    pose2d = sight.pose2d
-    body = with_constant_bones(lift_pose2d(pose2d, camera, height_m=height_m, device=device))
+    pose2d, camera, height_m = sight.pose2d, wanted.camera, wanted.height_m
+    body = lift_pose2d(pose2d, camera, height_m=height_m, device=wanted.device)
+    body = with_constant_bones(body, height_m=height_m)
     pose3d, contacts = place(body, pose2d, camera)
     unseen = np.all(np.isnan(pose2d.xy_px[..., 0]), axis=-1)
     if unseen.any():
@@ -248,9 +320,7 @@ def _lift_person(sight: _Sight, camera: Camera, height_m: float, device: str, no
     return _Placed(sight=sight, pose3d=pose3d, contacts=contacts)
 
 
-def _to_world(
-    people: list[_Placed], shot: int, camera: Camera, height_m: float, camera_tilt_deg: float | None
-) -> tuple[list[Performance], Ground | None]:
+def _to_world(people: list[_Placed], shot: int, wanted: _Wanted) -> tuple[list[Performance], Ground | None]:
     """Find gravity and the floor from all people of the shot, then rotations; one shift puts the soles on the floor."""
     from mocap3d.lift.ground import find_ground
     from mocap3d.motion.solve import solve, unobserved
@@ -258,10 +328,15 @@ def _to_world(
     if not people:
         return [], None
     ground = find_ground(
-        [p.pose3d for p in people], [p.contacts for p in people], height_m=height_m, camera_tilt_deg=camera_tilt_deg
+        [p.pose3d for p in people],
+        [p.contacts for p in people],
+        height_m=wanted.height_m,
+        camera_tilt_deg=wanted.camera_tilt_deg,
     )
     worlds = [_moved(p.pose3d, ground.world_from_cam) for p in people]
-    motions = [solve(pose, start_frame=p.sight.first) for pose, p in zip(worlds, people, strict=True)]
+    motions = [
+        solve(pose, height_m=wanted.height_m, start_frame=p.sight.first) for pose, p in zip(worlds, people, strict=True)
+    ]
     drop_m = _sole_height(motions)
     world_from_cam = ground.world_from_cam.copy()
     world_from_cam[1, 3] -= drop_m
@@ -295,16 +370,19 @@ def _sole_height(motions: Sequence[Motion]) -> float:
 
 
 def _check_options(
-    fov_deg: float | None,
-    height_m: float | None,
-    camera_tilt_deg: float | None,
-    cameras: object,
+    video: object, fov_deg: float | None, height_m: float | None, camera_tilt_deg: float | None, cameras: object
 ) -> None:
+    if not isinstance(video, (str, os.PathLike)):
+        raise InputError(
+            f"capture takes one video; several cameras are not supported yet, got a {type(video).__name__}"
+        )
     if fov_deg is not None and cameras is not None:
         raise InputError("give either cameras or fov_deg: both say what the lens is")
-    if fov_deg is not None and not 1 <= fov_deg <= 170:
-        raise InputError(f"fov_deg must lie between 1 and 170 degrees, got {fov_deg}")
-    if height_m is not None and not 0.3 <= height_m <= 3.0:
-        raise InputError(f"height_m must lie between 0.3 and 3 metres, got {height_m}")
-    if camera_tilt_deg is not None and not -90 < camera_tilt_deg < 90:
-        raise InputError(f"camera_tilt_deg must lie between -90 and 90 degrees, got {camera_tilt_deg}")
+    limits = {
+        "fov_deg": (fov_deg, 1.0, 170.0),
+        "height_m": (height_m, 0.3, 3.0),
+        "camera_tilt_deg": (camera_tilt_deg, -89.0, 89.0),
+    }
+    for name, (value, low, high) in limits.items():
+        if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
+            raise InputError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")

@@ -7,6 +7,8 @@ import pytest
 from videos import LENS, WALK, frames_of_the_walk, write_video
 
 import mocap3d
+from mocap3d.base.humanoid import rest_hips_height_m
+from mocap3d.base.skeletons import COCO_17, HUMANOID_22
 
 
 def test_nobody_in_the_picture(tmp_path):
@@ -58,6 +60,56 @@ def test_hips_up_only(tmp_path):
         clip = mocap3d.capture(write_video(tmp_path / "upper.mp4", upper))
     assert clip.performances[0].unobserved == ("lower body",)
     assert any("lower body" in note for note in clip.notes)
+    assert rest_hips_height_m(clip.motion.rig) == pytest.approx(0.53 * 1.70, rel=0.03)
+
+
+def test_frames_are_counted_in_the_video():
+    """Catches a motion that claims to begin at the video's first frame when it was asked for a later one."""
+    clip = mocap3d.capture(WALK, cameras=LENS, start=40, stop="2s")
+    assert clip.motion.start_frame == 40
+    assert [(shot.start, shot.stop) for shot in clip.shots] == [(40, 60)]
+
+
+def test_a_person_whom_one_shot_lacks(tmp_path):
+    """Catches a whole video lost because the second person is not in every shot."""
+    one = frames_of_the_walk(40, 52)
+    two = [
+        np.concatenate([picture[:, 400:], picture[:, 400:, ::-1]], axis=1) for picture in frames_of_the_walk(90, 102)
+    ]
+    two = [picture[:, : one[0].shape[1]] for picture in two]
+    video = write_video(tmp_path / "cut.mp4", one + two)
+    with pytest.warns(mocap3d.Mocap3dWarning, match="no person 2"):
+        clip = mocap3d.capture(video, person=2)
+    assert [performance.shot for performance in clip.performances] == [1]
+
+
+def test_a_camera_that_pans(tmp_path):
+    """Catches a moving camera that nobody is told of."""
+    pictures = [picture[:, 4 * n : 4 * n + 1200] for n, picture in enumerate(frames_of_the_walk(40, 70))]
+    with pytest.warns(mocap3d.Mocap3dWarning, match="camera moves"):
+        clip = mocap3d.capture(write_video(tmp_path / "pan.mp4", pictures))
+    assert clip.shots[0].camera_moves
+
+
+def test_a_truncated_video_is_remembered(tmp_path):
+    """Catches a file that breaks off, and a result that does not say so."""
+    whole = write_video(tmp_path / "whole.avi", frames_of_the_walk(40, 80))
+    half = tmp_path / "half.avi"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.warns(mocap3d.Mocap3dWarning, match="breaks off"):
+        clip = mocap3d.capture(half)
+    assert any("breaks off" in note for note in clip.notes)
+
+
+def test_the_camera_stands_where_it_saw_from():
+    """Catches two truths about one camera: the motion, projected by the clip's camera, must meet the 2D joints."""
+    clip = mocap3d.capture(WALK, cameras=LENS, start=40, stop=60)
+    world_m, _ = mocap3d.forward(clip.motion)
+    homogeneous = np.concatenate([world_m, np.ones((*world_m.shape[:2], 1))], axis=-1)
+    projected = homogeneous @ clip.cameras[0].px_from_world.T
+    xy_px = projected[..., :2] / projected[..., 2:]
+    knee = clip.performances[0].pose2d.xy_px[:, COCO_17.index("left_knee")]
+    assert np.median(np.linalg.norm(xy_px[:, HUMANOID_22.index("leftLowerLeg")] - knee, axis=-1)) < 20
 
 
 def test_scale_follows_the_height():
@@ -77,6 +129,9 @@ def test_scale_follows_the_height():
         ({"height_m": 17.0}, "height_m"),
         ({"height_m": float("nan")}, "height_m"),
         ({"camera_tilt_deg": 100.0}, "camera_tilt_deg"),
+        ({"height_m": "1.7"}, "height_m"),
+        ({"cameras": "nowhere.toml"}, "nowhere.toml"),
+        ({"cameras": ["a.toml"]}, "cameras must be"),
         ({"device": "abacus"}, "device"),
         ({"person": 7, "stop": 12}, "person"),
     ],
@@ -85,6 +140,12 @@ def test_options_that_make_no_sense(options, message):
     """Catches a wrong option that is noticed late, or never."""
     with pytest.raises(mocap3d.InputError, match=message):
         mocap3d.capture(WALK, **options)
+
+
+def test_several_videos_are_refused():
+    """Catches a type error deep inside for what will be several cameras one day."""
+    with pytest.raises(mocap3d.InputError, match="several cameras"):
+        mocap3d.capture([WALK, WALK])
 
 
 def test_camera_of_another_size(tmp_path):

@@ -1,4 +1,8 @@
-"""Give a lifted body bones of constant length: the directions stay, the lengths become the clip's."""
+"""Give a lifted body bones of constant length: the directions stay, the lengths become the clip's.
+
+A network that is unsure shortens bones, and a body that is too small is found too near; so the whole body is scaled
+until its legs are as long as those of somebody of the given height.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d.base.humanoid import BodyLengths
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.skeleton import ROOT
 
@@ -28,9 +33,19 @@ def bone_lengths(pose: Pose3D) -> NDArray[np.float64]:
     return np.asarray((median + median[list(skeleton.mirror)]) / 2)
 
 
-def with_constant_bones(pose: Pose3D) -> Pose3D:
-    """Rebuild every frame from its own bone directions and the clip's ``bone_lengths``; the root stays where it is."""
+def with_constant_bones(pose: Pose3D, *, height_m: float) -> Pose3D:
+    """Rebuild every frame from its own bone directions and the clip's bone lengths; the root stays where it is.
+
+    Args:
+        pose: LIFTER_20 joints, finite, root-relative.
+        height_m: stature; thigh and shank together become 0.491 of it (Drillis and Contini 1966), and everything else
+            grows alike. Legs that were never seen set no scale.
+    """
     lengths = bone_lengths(pose)
+    knee, ankle = (pose.skeleton.index(f"left_{name}") for name in ("knee", "ankle"))
+    if (pose.confidence[:, [ankle, pose.skeleton.mirror[ankle]]] > 0).any():
+        usual = BodyLengths().scaled(height_m)
+        lengths *= (usual.upper_leg + usual.lower_leg) / (lengths[knee] + lengths[ankle])
     xyz_m = pose.xyz_m.copy()
     for parent, j in sorted(pose.skeleton.edges, key=lambda edge: _depth(pose, edge[1])):
         bone = pose.xyz_m[:, j] - pose.xyz_m[:, parent]

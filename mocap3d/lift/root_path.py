@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from mocap3d.base.camera import Camera
-from mocap3d.base.contacts import foot_contacts
+from mocap3d.base.contacts import ContactSettings, foot_contacts
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import px_to_rays
 
 __all__ = ["RootPathSettings", "ankles_and_toes", "place"]
+
+
+_LENIENT = ContactSettings(still_mps=0.5, moving_mps=1.2)
+"""Before planted feet hold it, the path drifts in depth, and feet seem to slide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ def place(
     planted = np.zeros((max(frames - 1, 0), 4))
     smooth = _smoothness(frames, dt, settings)
     T = np.zeros((frames, 3))
-    for _ in range(settings.rounds):
+    for round_ in range(settings.rounds):
         A, b = _ray_equations(u, X, data_weight * robust)
         C, d = _contact_equations(feet, planted, dt, settings)
         normal = (A.T @ A + C.T @ C + smooth).tocsc()
@@ -83,12 +87,12 @@ def place(
         at = X + T[:, None]
         error = np.linalg.norm(at[..., :2] - u * at[..., 2:], axis=-1)
         robust = 1 / (1 + (error / (settings.outlier_std * settings.joint_std_m)) ** 2)
-        contacts = foot_contacts(feet + T[:, None], body.fps)
+        contacts = foot_contacts(feet + T[:, None], body.fps, settings=_LENIENT if round_ < 2 else None)
         slip = np.linalg.norm(np.diff(feet + T[:, None], axis=0), axis=-1) / dt
         planted = np.minimum(contacts[1:], contacts[:-1]) / (
             1 + (slip / (settings.outlier_std * settings.slide_mps)) ** 2
         )
-    if (T[:, 2] + body.xyz_m[..., 2].min(axis=1) <= 0).any():
+    if ((T[:, None] + X)[..., 2][weight > 0] <= 0).any():
         raise InputError("the body cannot be placed in front of the camera: check the field of view and the 2D joints")
     return replace(body, xyz_m=body.xyz_m + T[:, None], frame="camera"), contacts
 

@@ -14,10 +14,12 @@ from mocap3d.base.rig import Rig
 
 __all__ = ["body_lengths", "hips_m", "rig_from"]
 
+_ENOUGH = 0.05  # share of the frames that must show a bone for it to be measured
 
-def rig_from(pose: Pose3D) -> Rig:
+
+def rig_from(pose: Pose3D, height_m: float) -> Rig:
     """Build a humanoid rig with the ``body_lengths`` of a clip."""
-    return humanoid_rig(body_lengths(pose))
+    return humanoid_rig(body_lengths(pose, height_m))
 
 
 def hips_m(pose: Pose3D) -> NDArray[np.float64]:
@@ -29,31 +31,34 @@ def hips_m(pose: Pose3D) -> NDArray[np.float64]:
     return np.asarray((left + right) / 2)
 
 
-def body_lengths(pose: Pose3D) -> BodyLengths:
+def body_lengths(pose: Pose3D, height_m: float) -> BodyLengths:
     """Measure a body: medians over the frames, left and right averaged.
 
     What the joints do not show (how the foot and the spine divide, hands, the root of the collar bones) keeps the
-    proportions of the average body, scaled to the part next to it.
+    proportions of the average body, scaled to the part next to it. A bone that hardly any frame shows has its length
+    in the average body of that height, and the top of the head is put where the height says.
 
     Args:
         pose: LIFTER_20 joints, any frame.
+        height_m: stature.
 
     Raises:
-        InputError: a bone has no length in any frame.
+        InputError: no finite frame.
     """
-    usual = BodyLengths()
-    foot = _both(pose, "ankle", "toe") / _distance_ankle_to_toe_tip(usual)
-    to_spine = np.linalg.norm(pose.xyz_m[:, pose.skeleton.index("spine")] - hips_m(pose), axis=-1)
-    lower_trunk = float(np.nanmedian(to_spine)) / (usual.spine + usual.chest)
-    upper_trunk = _between(pose, "spine", "thorax") / (usual.upper_chest + usual.neck_base)
-    shoulders = _between(pose, "left_shoulder", "right_shoulder")
-    lower_arm = _both(pose, "elbow", "wrist")
-    half_width = usual.clavicle_half_width * shoulders / (2 * (usual.clavicle_half_width + usual.clavicle))
-    return dataclasses.replace(
+    measure = _Measure(pose)
+    usual = BodyLengths().scaled(height_m)
+    foot = measure.both("ankle", "toe", _distance_ankle_to_toe_tip(usual)) / _distance_ankle_to_toe_tip(usual)
+    lower_trunk = measure.hips_to_spine(usual.spine + usual.chest) / (usual.spine + usual.chest)
+    usual_upper = usual.upper_chest + usual.neck_base
+    upper_trunk = measure.between("spine", "thorax", usual_upper) / usual_upper
+    usual_width = 2 * (usual.clavicle_half_width + usual.clavicle)
+    width = measure.between("left_shoulder", "right_shoulder", usual_width) / usual_width
+    lower_arm = measure.both("elbow", "wrist", usual.lower_arm)
+    body = dataclasses.replace(
         usual,
-        pelvis_half_width=_between(pose, "left_hip", "right_hip") / 2,
-        upper_leg=_both(pose, "hip", "knee"),
-        lower_leg=_both(pose, "knee", "ankle"),
+        pelvis_half_width=measure.between("left_hip", "right_hip", 2 * usual.pelvis_half_width) / 2,
+        upper_leg=measure.both("hip", "knee", usual.upper_leg),
+        lower_leg=measure.both("knee", "ankle", usual.lower_leg),
         ankle_height=usual.ankle_height * foot,
         foot=usual.foot * foot,
         toes=usual.toes * foot,
@@ -63,14 +68,15 @@ def body_lengths(pose: Pose3D) -> BodyLengths:
         upper_chest=usual.upper_chest * upper_trunk,
         neck_base=usual.neck_base * upper_trunk,
         clavicle_rise=usual.clavicle_rise * upper_trunk,
-        neck=_between(pose, "thorax", "neck"),
-        head=_between(pose, "neck", "head"),
-        clavicle_half_width=half_width,
-        clavicle=shoulders / 2 - half_width,
-        upper_arm=_both(pose, "shoulder", "elbow"),
+        neck=measure.between("thorax", "neck", usual.neck),
+        clavicle_half_width=usual.clavicle_half_width * width,
+        clavicle=usual.clavicle * width,
+        upper_arm=measure.both("shoulder", "elbow", usual.upper_arm),
         lower_arm=lower_arm,
         hand=usual.hand * lower_arm / usual.lower_arm,
     )
+    head = body.head + height_m - body.stature_m
+    return dataclasses.replace(body, head=float(np.clip(head, 0.7 * usual.head, 1.5 * usual.head)))
 
 
 def _distance_ankle_to_toe_tip(body: BodyLengths) -> float:
@@ -80,16 +86,29 @@ def _distance_ankle_to_toe_tip(body: BodyLengths) -> float:
     return float(np.hypot(ahead, body.ankle_height))
 
 
-def _both(pose: Pose3D, upper: str, lower: str) -> float:
-    return (_between(pose, f"left_{upper}", f"left_{lower}") + _between(pose, f"right_{upper}", f"right_{lower}")) / 2
+class _Measure:
+    """Median distances between joints, from the frames that show both."""
 
+    def __init__(self, pose: Pose3D) -> None:
+        if not np.isfinite(pose.xyz_m).all(axis=-1).all(axis=-1).any():
+            raise InputError("a body cannot be measured: it has no value in any frame")
+        self.pose = pose
 
-def _between(pose: Pose3D, a: str, b: str) -> float:
-    """Median distance of two joints, from the frames that show both if there are any."""
-    first, second = pose.skeleton.index(a), pose.skeleton.index(b)
-    distance = np.linalg.norm(pose.xyz_m[:, first] - pose.xyz_m[:, second], axis=-1)
-    finite = np.isfinite(distance)
-    seen = finite & (pose.confidence[:, first] > 0) & (pose.confidence[:, second] > 0)
-    if not finite.any():
-        raise InputError(f"the bone from {a} to {b} has no length in any frame")
-    return float(np.median(distance[seen if seen.any() else finite]))
+    def both(self, upper: str, lower: str, usual: float) -> float:
+        """The mean of the left and the right bone."""
+        return sum(self.between(f"{side}_{upper}", f"{side}_{lower}", usual) for side in ("left", "right")) / 2
+
+    def between(self, a: str, b: str, usual: float) -> float:
+        """The distance of two joints; ``usual`` where too few frames show them."""
+        return self._median([a], [b], usual)
+
+    def hips_to_spine(self, usual: float) -> float:
+        """From midway between the hip joints."""
+        return self._median(["left_hip", "right_hip"], ["spine"], usual)
+
+    def _median(self, start: list[str], end: list[str], usual: float) -> float:
+        first, second = ([self.pose.skeleton.index(name) for name in names] for names in (start, end))
+        xyz_m, confidence = self.pose.xyz_m, self.pose.confidence
+        distance = np.linalg.norm(xyz_m[:, first].mean(axis=1) - xyz_m[:, second].mean(axis=1), axis=-1)
+        seen = np.isfinite(distance) & (confidence[:, first + second] > 0).all(axis=1)
+        return float(np.median(distance[seen])) if np.mean(seen) > _ENOUGH else usual

@@ -14,13 +14,14 @@ about itself. The rules:
   turns from the upper one by the shortest turn.
 * **Feet** aim at the toe tip and stay level with the shin's hinge. Toes, wrists and hands stay at rest: nothing
   observes them.
-* A lower body that was not seen stays at rest under level hips (``unobserved``).
+* What was not seen stays at rest (``unobserved``): a lower body under level hips, arms stretched out to the sides.
 
 The smoothing that comes first is zero-phase and stated in seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +43,16 @@ __all__ = ["SolveSettings", "solve", "unobserved"]
 
 Floats = NDArray[np.float64]
 
-_LEGS = ("left_knee", "left_ankle", "left_toe", "right_knee", "right_ankle", "right_toe")
+_UP, _ACROSS = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+_SIDES = ("left", "right")
+_PARTS = {
+    "lower body": [f"{side}_{joint}" for side in _SIDES for joint in ("knee", "ankle", "toe")],
+    "upper body": [f"{side}_{joint}" for side in _SIDES for joint in ("shoulder", "elbow", "wrist")] + ["face"],
+    "left arm": ["left_elbow", "left_wrist"],
+    "right arm": ["right_elbow", "right_wrist"],
+    "head": ["face"],
+}
+_WITHIN = {"left arm": "upper body", "right arm": "upper body", "head": "upper body"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,7 @@ class SolveSettings:
         smoothing_s: standard deviation of the Gaussian over joint positions; 0.03 s passes motion up to about 4 Hz.
         twist_smoothing_s: the same for the bending planes of elbows and knees.
         straight_deg: the plane of a limb bent less than the first angle is ignored, more than the second fully trusted.
-        unseen_share: a lower body unseen in more than this share of the frames is left at rest.
+        unseen_share: a part of the body unseen in more than this share of its joints and frames is left at rest.
     """
 
     smoothing_s: float = 0.03
@@ -63,20 +73,30 @@ class SolveSettings:
 
 
 def unobserved(pose: Pose3D, settings: SolveSettings | None = None) -> tuple[str, ...]:
-    """Name the parts of the body that too few frames show: () or ("lower body",)."""
+    """Name what too few frames show: "lower body", "upper body", "left arm", "right arm", "head"."""
     settings = settings or SolveSettings()
-    legs = pose.confidence[:, [pose.skeleton.index(name) for name in _LEGS]]
-    return ("lower body",) if float(np.mean(legs == 0)) > settings.unseen_share else ()
+    unseen = [
+        part
+        for part, names in _PARTS.items()
+        if np.mean(pose.confidence[:, [pose.skeleton.index(name) for name in names]] == 0) > settings.unseen_share
+    ]
+    return tuple(part for part in unseen if _WITHIN.get(part) not in unseen)
 
 
 def solve(
-    pose: Pose3D, *, rig: Rig | None = None, start_frame: int = 0, settings: SolveSettings | None = None
+    pose: Pose3D,
+    *,
+    rig: Rig | None = None,
+    height_m: float = 1.70,
+    start_frame: int = 0,
+    settings: SolveSettings | None = None,
 ) -> Motion:
     """Find the rotations of a humanoid rig that bring its joints to the given ones.
 
     Args:
         pose: LIFTER_20 joints in the world, +Y up; frames without a value are bridged linearly.
-        rig: a humanoid rig; estimated from the clip when None (left and right equal).
+        rig: a humanoid rig; measured on the clip when None (left and right equal).
+        height_m: stature, for what the clip does not show of the body.
         start_frame: frame of the source that frame 0 stands for.
         settings: smoothing and thresholds.
 
@@ -93,12 +113,12 @@ def solve(
         )
     if rig is not None and rig.skeleton != HUMANOID_22:
         raise InputError(f"solve needs a rig with the skeleton {HUMANOID_22.name}, got {rig.skeleton.name}")
-    rig = rig_from(pose) if rig is None else rig
-    legs_seen = not unobserved(pose, settings)
+    rig = rig_from(pose, height_m) if rig is None else rig
+    unseen = unobserved(pose, settings)
     xyz_m = pose.xyz_m.copy()
     xyz_m[:, 0] = hips_m(pose)
     joints = _smooth(_bridge(xyz_m), settings.smoothing_s * float(pose.fps))
-    world = _Aimer(rig, joints, float(pose.fps), settings).aim(legs_seen)  # (T, 22, 3, 3) world_from_joint
+    world = _Aimer(rig, joints, float(pose.fps), settings).aim(unseen)  # (T, 22, 3, 3) world_from_joint
     local = world.copy()
     for j, parent in enumerate(rig.skeleton.parents):
         if parent != ROOT:
@@ -110,9 +130,9 @@ def solve(
         root_m=joints[:, 0],
         start_frame=start_frame,
     )
-    up = np.array([0.0, 1.0, 0.0])
-    contacts = foot_contacts(sole_points(motion), pose.fps, up=up) if legs_seen else np.zeros((len(pose), 4))
-    return replace(motion, contacts=contacts)
+    if "lower body" in unseen:
+        return replace(motion, contacts=np.zeros((len(pose), 4)))
+    return replace(motion, contacts=foot_contacts(sole_points(motion), pose.fps, up=_UP))
 
 
 class _Aimer:
@@ -123,12 +143,14 @@ class _Aimer:
         self.turn: dict[str, Floats] = {}
         self.place: dict[str, Floats] = {"hips": joints[:, 0]}
 
-    def aim(self, legs_seen: bool) -> Floats:
-        """Return (T, 22, 3, 3) world_from_joint."""
-        self._torso(legs_seen)
-        for side in ("left", "right"):
-            self._arm(side)
-            self._leg(side, legs_seen)
+    def aim(self, unseen: Collection[str]) -> Floats:
+        """Return (T, 22, 3, 3) world_from_joint; the parts that were not seen follow what they hang on."""
+        self._hips("lower body" not in unseen, "upper body" not in unseen)
+        self._trunk("upper body" not in unseen)
+        self._head(not {"upper body", "head"} & set(unseen))
+        for side in _SIDES:
+            self._arm(side, not {"upper body", f"{side} arm"} & set(unseen))
+            self._leg(side, "lower body" not in unseen)
         return np.stack([self.turn[name] for name in self.rig.skeleton.joint_names], axis=1)
 
     def _seen(self, name: str) -> Floats:
@@ -151,53 +173,67 @@ class _Aimer:
             if parent == index:
                 self.place[self.rig.skeleton.joint_names[child]] = self.place[name] + turn @ self.rig.offsets_m[child]
 
-    def _torso(self, legs_seen: bool) -> None:
-        up, across = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
-        shoulders = self._seen("left_shoulder") - self._seen("right_shoulder")
+    def _rigid(self, names: Sequence[str], parent: str) -> None:
+        """Leave joints at rest on a parent."""
+        for name in names:
+            self._set(name, self.turn[parent])
+
+    def _hips(self, legs_seen: bool, shoulders_seen: bool) -> None:
+        hip_line, shoulders = (self._seen(f"left_{j}") - self._seen(f"right_{j}") for j in ("hip", "shoulder"))
         if legs_seen:
-            hip_line = self._seen("left_hip") - self._seen("right_hip")
-            self._set("hips", _frames(hip_line, self._seen("spine") - self._seen("pelvis"), across, up))
+            spine = self._seen("spine") - self._seen("pelvis")
+            upwards = spine if shoulders_seen else np.broadcast_to(_UP, spine.shape)
+            self._set("hips", _frames(hip_line, upwards, _ACROSS, _UP))
         else:
-            self._set("hips", _frames(np.broadcast_to(up, shoulders.shape), shoulders, up, across))
+            self._set("hips", _frames(np.broadcast_to(_UP, shoulders.shape), shoulders, _UP, _ACROSS))
+
+    def _trunk(self, seen: bool) -> None:
+        if not seen:
+            self._rigid(("spine", "chest", "upperChest"), "hips")
+            return
+        shoulders = self._seen("left_shoulder") - self._seen("right_shoulder")
         # Seen from where the chest will be, the shoulders say how far the trunk is twisted.
-        trunk = _frames(self._seen("thorax") - self._seen("spine"), shoulders, up, across)
+        trunk = _frames(self._seen("thorax") - self._seen("spine"), shoulders, _UP, _ACROSS)
         lower = _aimed(self.turn["hips"], self._rest("chest"), self._seen("spine") - self.place["spine"])
         self._set("spine", _share_twist(lower, trunk, self._rest("chest")))
-        chest = _frames(self._seen("thorax") - self.place["chest"], shoulders, up, across)
-        self._set("chest", chest)
-        self._set("upperChest", chest)
+        self._set("chest", _frames(self._seen("thorax") - self.place["chest"], shoulders, _UP, _ACROSS))
+        self._rigid(("upperChest",), "chest")
+
+    def _head(self, seen: bool) -> None:
+        if not seen:
+            self._rigid(("neck", "head"), "upperChest")
+            return
         skull = self._seen("neck")
         centre = (skull + self._seen("head")) / 2
-        head = _frames(self._seen("face") - centre, self._seen("head") - skull, np.array([0.0, 0.0, 1.0]), up)
-        neck = _aimed(chest, self._rest("head"), skull - self.place["neck"])
+        head = _frames(self._seen("face") - centre, self._seen("head") - skull, np.array([0.0, 0.0, 1.0]), _UP)
+        neck = _aimed(self.turn["upperChest"], self._rest("head"), skull - self.place["neck"])
         self._set("neck", _share_twist(neck, head, self._rest("head")))
         self._set("head", head)
 
-    def _arm(self, side: str) -> None:
-        clavicle = _aimed(
-            self.turn["upperChest"],
-            self._rest(f"{side}UpperArm"),
-            self._seen(f"{side}_shoulder") - self.place[f"{side}Shoulder"],
-        )
-        self._set(f"{side}Shoulder", clavicle)
+    def _arm(self, side: str, seen: bool) -> None:
+        upper, lower, hand = (f"{side}{bone}" for bone in ("UpperArm", "LowerArm", "Hand"))
+        self._rigid((f"{side}Shoulder",), "upperChest")
+        if not seen:
+            self._rigid((upper, lower, hand), f"{side}Shoulder")
+            return
+        to_shoulder = self._seen(f"{side}_shoulder") - self.place[f"{side}Shoulder"]
+        self._set(f"{side}Shoulder", _aimed(self.turn["upperChest"], self._rest(upper), to_shoulder))
         # At rest (palms down) an elbow bends the hand forwards, +Z: about -Y on the left, +Y on the right.
-        hinge = np.array([0.0, -1.0 if side == "left" else 1.0, 0.0])
-        self._limb(f"{side}UpperArm", f"{side}LowerArm", f"{side}Hand", f"{side}_elbow", f"{side}_wrist", hinge)
-        self._set(f"{side}Hand", self.turn[f"{side}LowerArm"])
+        hinge = -_UP if side == "left" else _UP
+        self._limb(upper, lower, hand, f"{side}_elbow", f"{side}_wrist", hinge)
+        self._rigid((hand,), lower)
 
     def _leg(self, side: str, seen: bool) -> None:
-        names = [f"{side}{bone}" for bone in ("UpperLeg", "LowerLeg", "Foot", "Toes")]
+        upper, lower, foot, toes = (f"{side}{bone}" for bone in ("UpperLeg", "LowerLeg", "Foot", "Toes"))
         if not seen:
-            for name in names:
-                self._set(name, self.turn["hips"])
+            self._rigid((upper, lower, foot, toes), "hips")
             return
         # A knee bends the foot backwards, -Z: about +X.
-        across = np.array([1.0, 0.0, 0.0])
-        self._limb(names[0], names[1], names[2], f"{side}_knee", f"{side}_ankle", across)
-        rest = self._rest(names[3]) + self._tip(names[3])
-        to_toe = self._seen(f"{side}_toe") - self.place[names[2]]
-        self._set(names[2], _frames(to_toe, self.turn[names[1]][..., 0], rest, across))
-        self._set(names[3], self.turn[names[2]])
+        self._limb(upper, lower, foot, f"{side}_knee", f"{side}_ankle", _ACROSS)
+        rest = self._rest(toes) + self._tip(toes)
+        to_toe = self._seen(f"{side}_toe") - self.place[foot]
+        self._set(foot, _frames(to_toe, self.turn[lower][..., 0], rest, _ACROSS))
+        self._rigid((toes,), foot)
 
     def _limb(self, upper: str, lower: str, end: str, middle_joint: str, end_joint: str, hinge: Floats) -> None:
         """Aim two bones; the plane in which they bend turns the upper one about itself."""
