@@ -131,7 +131,9 @@ def _check(pose2d: Pose2D, weights: LifterWeights, height_m: float) -> None:
 def _run_torch(weights: LifterWeights, features: NDArray[np.floating], device: str) -> NDArray[np.float32]:
     try:
         from mocap3d.nets.temporal import run_on_device
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise MissingExtraError("torch", "torch") from None
     meta = weights.meta
     return run_on_device(weights.arrays, features, dilations=meta.dilations, causal=meta.causal, device=device)

@@ -24,7 +24,9 @@ try:
     import torch
     from torch import Tensor, nn
     from torch.nn import functional
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
     raise MissingExtraError("torch", "torch") from error
 
 __all__ = [
