@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d import weights
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.ground import Ground
@@ -102,6 +103,7 @@ def capture(
         "stop": stop,
         "fps": float(opened.fps),
         "detector": detector,
+        "lifter_sha256": weights.sha256("lifter"),
         "device": device,
     }
     wanted = _Wanted(person=person, camera=camera, height_m=height, camera_tilt_deg=camera_tilt_deg, device=device)
