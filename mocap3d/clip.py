@@ -78,7 +78,7 @@ class Clip:
         Args:
             path: one performance goes to this very file; of several, each goes to a file of its own, with ``-shot2``
                 and ``-person2`` put before the extension as far as they are needed to tell them apart.
-            options: passed to the format's writer (for BVH: ``order``, ``unit`` ...).
+            options: passed to the format's writer (for BVH: ``order``, ``unit_m`` ...).
 
         Returns:
             The files written.
