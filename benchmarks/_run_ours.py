@@ -11,6 +11,7 @@ import importlib
 import json
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -25,6 +26,7 @@ STEPS = {
     "identify": [
         "mocap3d.identify.following:follow",
         "mocap3d.identify.choosing:choose",
+        "mocap3d.identify.repair:drop_unsure",
         "mocap3d.identify.repair:reject_outliers",
         "mocap3d.identify.repair:fill_gaps",
     ],
@@ -33,29 +35,44 @@ STEPS = {
         "mocap3d.lift.bones:with_constant_bones",
         "mocap3d.lift.root_path:place",
     ],
-    "solve": ["mocap3d.lift.ground:find_ground", "mocap3d.motion.solve:solve"],
+    "solve": ["mocap3d.lift.ground:find_ground", "mocap3d.motion.solve:solve", "mocap3d.motion.solve:unobserved"],
     "save": ["mocap3d.clip:Clip.save"],
 }
 """Step -> what it calls. A step's time is its own: what it calls of another step counts there."""
 
 
 class Stopwatch:
-    """Seconds by step; entering an inner step pauses the outer one."""
+    """Seconds by step; entering an inner step pauses the outer one of the same thread.
+
+    Pictures are read and searched for cuts in a thread of their own: such steps overlap with others, and the sum of
+    all is more than the wall time. "rest" is what the thread that started the watch does outside of every step.
+    """
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys([*STEPS, "rest"], 0.0)
         self.touched: set[str] = set()
-        self._open = ["rest"]
-        self._since = 0.0
+        self._here = threading.local()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Count from now on."""
-        self._since = time.perf_counter()
+        self._here.open = ["rest"]
+        self._here.since = time.perf_counter()
+
+    @property
+    def _open(self) -> list[str]:
+        """The steps that this thread is in, the innermost last."""
+        if not hasattr(self._here, "open"):
+            self._here.open, self._here.since = [], 0.0
+        open_here: list[str] = self._here.open
+        return open_here
 
     def _book(self) -> None:
         now = time.perf_counter()
-        self.seconds[self._open[-1]] += now - self._since
-        self._since = now
+        if self._open:
+            with self._lock:
+                self.seconds[self._open[-1]] += now - self._here.since
+        self._here.since = now
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

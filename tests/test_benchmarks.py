@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,31 @@ def test_time_offsets_are_found(benchmark_named):
     values = np.stack([frames, frames + 2])
     assert np.array_equal(multiview.shifted(values, [0, -2])[:, 5:10], np.stack([frames, frames])[:, 5:10])
     assert np.isnan(multiview.shifted(values, [0, -2])[1, :2]).all()
+
+
+def test_steps_that_overlap_in_threads_are_counted_in_full(benchmark_named, monkeypatch):
+    """Catches a stopwatch that two threads share: what one spends would be missing from the other's step."""
+    ours = benchmark_named("_run_ours")
+    now = 0.0
+    monkeypatch.setattr(ours.time, "perf_counter", lambda: now)
+    watch = ours.Stopwatch()
+    watch.start()
+    reading, done = threading.Event(), threading.Event()
+
+    def background():
+        with watch.step("reading"):
+            reading.set()
+            done.wait()
+
+    thread = threading.Thread(target=background)
+    with watch.step("detect"):
+        thread.start()
+        reading.wait()
+        now = 2.0
+        done.set()
+        thread.join()
+        now = 3.0
+    watch.stop()
+    assert watch.seconds["reading"] == 2.0
+    assert watch.seconds["detect"] == 3.0
+    assert watch.seconds["rest"] == 0.0

@@ -14,7 +14,7 @@ from mocap3d.base.rig import Rig
 
 __all__ = ["body_lengths", "hips_m", "rig_from"]
 
-_ENOUGH = 0.05  # share of the frames that must show a bone for it to be measured
+_ENOUGH = 0.3  # share of the frames that must show a bone for it to be measured
 
 
 def rig_from(pose: Pose3D, height_m: float) -> Rig:
