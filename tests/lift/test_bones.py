@@ -1,6 +1,7 @@
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from walker import walk
 
 from mocap3d.base.pose import Pose3D
@@ -57,3 +58,30 @@ def test_frames_that_did_not_see_a_bone_do_not_measure_it():
     joints[:20, wrist] = joints[:20, elbow]
     confidence[:20, wrist] = 0
     assert abs(bone_lengths(pose_of(joints, confidence))[wrist] - 0.25) < 1e-9
+
+
+@pytest.mark.parametrize("height_m", [1.5, 1.9])
+def test_legs_are_those_of_somebody_of_that_height(height_m):
+    """Catches a small body left small: it would be found too near (thigh and shank: Drillis and Contini)."""
+    joints, _ = walk(1.0)
+    joints = joints[:, :1] + 0.6 * (joints - joints[:, :1])
+    fixed = with_constant_bones(pose_of(joints), height_m=height_m).xyz_m
+    hip, knee, ankle = (fixed[:, LIFTER_20.index(f"right_{name}")] for name in ("hip", "knee", "ankle"))
+    legs = np.linalg.norm(hip - knee, axis=-1) + np.linalg.norm(knee - ankle, axis=-1)
+    np.testing.assert_allclose(legs, 0.491 * height_m, rtol=0.005)
+    forearm = fixed[:, LIFTER_20.index("left_wrist")] - fixed[:, LIFTER_20.index("left_elbow")]
+    np.testing.assert_allclose(np.linalg.norm(forearm, axis=-1), 0.25 / 0.84 * legs, rtol=0.02)
+
+
+def test_legs_that_nobody_saw_set_no_scale():
+    """Catches a trunk stretched because guessed legs were short."""
+    joints, _ = walk(1.0)
+    confidence = np.ones(joints.shape[:2])
+    for side in ("left", "right"):
+        knee, ankle = LIFTER_20.index(f"{side}_knee"), LIFTER_20.index(f"{side}_ankle")
+        joints[:, ankle] = joints[:, knee] + 0.3 * (joints[:, ankle] - joints[:, knee])
+        confidence[:, [knee, ankle]] = 0
+    fixed = with_constant_bones(pose_of(joints, confidence), height_m=1.9).xyz_m
+    assert np.isfinite(fixed).all()
+    trunk = np.linalg.norm(fixed[:, LIFTER_20.index("thorax")] - fixed[:, LIFTER_20.index("spine")], axis=-1)
+    np.testing.assert_allclose(trunk, np.hypot(0.28, 0.02), atol=1e-9)

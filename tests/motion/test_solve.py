@@ -282,3 +282,157 @@ def test_lying_on_the_side_with_legs_unseen():
     confidence[:, [LIFTER_20.index(f"{s}_{p}") for s in ("left", "right") for p in ("knee", "ankle", "toe")]] = 0
     world_m, _ = forward(solve(world_pose(joints, confidence)))
     assert np.isfinite(world_m).all()
+
+
+def local_of(motion, bone):
+    """A bone's local rotations, read by SciPy."""
+    return Rotation.from_quat(motion.local_wxyz[:, HUMANOID_22.index(bone)][:, [1, 2, 3, 0]])
+
+
+def unseen_pose(joints, names):
+    """Joints that no frame shows: their places are guesses, and wild ones."""
+    guessed, confidence = joints.copy(), np.ones(joints.shape[:2])
+    hidden = [LIFTER_20.index(name) for name in names]
+    guessed[:, hidden] += np.random.default_rng(0).normal(0, 0.3, (len(joints), len(hidden), 3))
+    confidence[:, hidden] = 0
+    return world_pose(guessed, confidence)
+
+
+LEFT_ARM, RIGHT_ARM = (["left_elbow", "left_wrist"], ["right_elbow", "right_wrist"])
+BODY_ABOVE_HIPS = [*LEFT_ARM, *RIGHT_ARM, "left_shoulder", "right_shoulder", "face"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "named", "resting"),
+    [
+        (LEFT_ARM, ("left arm",), ["leftUpperArm", "leftLowerArm", "leftHand"]),
+        (RIGHT_ARM, ("right arm",), ["rightUpperArm", "rightLowerArm", "rightHand"]),
+        (["face"], ("head",), ["neck", "head"]),
+        ([*LEFT_ARM, *RIGHT_ARM], ("left arm", "right arm"), ["leftUpperArm", "rightLowerArm"]),
+        (
+            BODY_ABOVE_HIPS,
+            ("upper body",),
+            [
+                *("spine", "chest", "upperChest", "neck", "head", "leftShoulder", "leftUpperArm", "leftLowerArm"),
+                *("leftHand", "rightShoulder", "rightUpperArm", "rightLowerArm", "rightHand"),
+            ],
+        ),
+    ],
+)
+def test_parts_that_nobody_saw_stay_at_rest(hidden, named, resting):
+    """Catches arms, heads and trunks that follow guesses, and a part left at rest that nobody is told of."""
+    truth = swinging_angles()
+    pose = unseen_pose(joints_of(truth, np.tile([0.0, 0.9, 0.0], (90, 1))), hidden)
+    assert unobserved(pose) == named
+    motion = solve(pose)
+    for bone in resting:
+        assert np.degrees(local_of(motion, bone).magnitude()).max() < 1e-6, bone
+    for bone in {"leftLowerArm", "rightLowerArm", "leftUpperArm", "leftLowerLeg", "rightUpperLeg"} - {
+        *resting,
+        *(f"{side}LowerArm" for side in ("left", "right") if "upper body" in named or f"{side} arm" in named),
+    }:
+        assert np.degrees(local_of(motion, bone).magnitude()).max() > 10.0, bone
+
+
+def test_unobserved_goes_by_share():
+    """Catches a part given up for one bad frame, or kept for one lucky one."""
+    joints, _ = walk(1.0)
+    for frames, named in ((3, ("left arm",)), (15, ())):
+        confidence = np.ones(joints.shape[:2])
+        confidence[frames:, [LIFTER_20.index(name) for name in LEFT_ARM]] = 0
+        assert unobserved(world_pose(joints, confidence)) == named
+
+
+def test_without_shoulders_the_hips_stand_upright():
+    """Catches hips that lean as a guessed spine does."""
+    joints, _ = walk(1.0)
+    pose = unseen_pose(joints, [*BODY_ABOVE_HIPS, "spine", "thorax", "neck", "head"])
+    up = local_of(solve(pose), "hips").apply([0.0, 1.0, 0.0])
+    np.testing.assert_allclose(up, np.tile([0, 1, 0], (30, 1)), atol=1e-6)
+
+
+def test_the_twist_of_a_limb_is_smooth():
+    """Catches an upper arm that trembles about itself: the plane of a bent elbow is noisy from frame to frame."""
+    turn = np.zeros((120, 22, 3))
+    turn[:, HUMANOID_22.index("leftLowerArm"), 1] = -np.radians(45)
+    joints = joints_of(turn, np.tile([0.0, 0.9, 0.0], (120, 1)))
+    joints = joints + np.random.default_rng(2).normal(0, 0.01, joints.shape)
+    twist = local_of(solve(world_pose(joints), settings=RAW), "leftUpperArm").as_rotvec()[:, 0]
+    assert np.degrees(np.std(np.diff(twist))) < 1.5
+
+
+def test_twist_follows_an_arm_that_turns():
+    """Catches a twist smoothed to a standstill: the forearm waves 45 degrees at 1 Hz."""
+    turn = np.zeros((120, 22, 3))
+    wave = np.radians(45) * np.sin(2 * np.pi * np.arange(120) / 30)
+    turn[:, HUMANOID_22.index("leftUpperArm"), 0] = wave
+    turn[:, HUMANOID_22.index("leftLowerArm"), 1] = -np.radians(90)
+    motion = solve(world_pose(joints_of(turn, np.tile([0.0, 0.9, 0.0], (120, 1)))), settings=SolveSettings())
+    twist = local_of(motion, "leftUpperArm").as_rotvec()[15:-15, 0]
+    assert np.ptp(twist) > 0.7 * np.ptp(wave)
+
+
+def test_feet_of_any_size_reach_their_toes():
+    """Catches a rig whose foot and toes keep the average length: soles end inside or ahead of the shoe."""
+    turn = swinging_angles(30)
+    joints = joints_of(turn, np.tile([0.0, 0.9, 0.0], (30, 1)))
+    for side in ("left", "right"):
+        ankle, toe = LIFTER_20.index(f"{side}_ankle"), LIFTER_20.index(f"{side}_toe")
+        joints[:, toe] = joints[:, ankle] + 1.4 * (joints[:, toe] - joints[:, ankle])
+    motion = solve(world_pose(joints), settings=RAW)
+    names = [tip.name for tip in motion.rig.tips]
+    tips = tip_positions(motion)
+    for side in ("left", "right"):
+        apart = tips[:, names.index(f"{side}ToesTip")] - joints[:, LIFTER_20.index(f"{side}_toe")]
+        assert np.linalg.norm(apart, axis=-1).max() < 0.01
+
+
+def test_the_height_is_that_of_the_rig():
+    """Catches a rig as tall as the average person instead of as tall as the user said."""
+    joints, _ = walk(1.0)
+    heights = []
+    for height_m in (1.66, 1.72):
+        rig = solve(world_pose(joints), height_m=height_m).rig
+        above = {"hips": rig.offsets_m[0, 1]}
+        for j, parent in enumerate(rig.skeleton.parents):
+            if parent >= 0:
+                above[rig.skeleton.joint_names[j]] = above[rig.skeleton.joint_names[parent]] + rig.offsets_m[j, 1]
+        ends = [above[rig.skeleton.joint_names[tip.parent]] + tip.offset_m[1] for tip in rig.tips]
+        heights.append(max(ends) - min(ends))
+    np.testing.assert_allclose(heights, [1.66, 1.72], atol=1e-6)
+
+
+def test_a_knee_that_seems_to_bend_forwards_does_not_turn_the_leg():
+    """Catches a leg that spins half around when noise bends its knee the wrong way."""
+    turn = np.zeros((30, 22, 3))
+    turn[:, HUMANOID_22.index("leftLowerLeg"), 0] = -np.radians(35)
+    motion = solve(world_pose(joints_of(turn, np.tile([0.0, 0.9, 0.0], (30, 1)))), settings=RAW)
+    assert np.degrees(local_of(motion, "leftUpperLeg").magnitude()).max() < 1.0
+
+
+def test_somebody_who_stands_has_flat_feet():
+    """Catches feet aimed at the toe tip along the bone to the ball of the foot: 2 degrees, and the soles tilt."""
+    joints = joints_of(np.zeros((30, 22, 3)), np.tile([0.0, 0.9, 0.0], (30, 1)))
+    motion = solve(world_pose(joints), settings=RAW)
+    for side in ("left", "right"):
+        assert np.degrees(local_of(motion, f"{side}Foot").magnitude()).max() < 0.5
+
+
+def test_feet_that_nobody_saw_do_not_stand():
+    """Catches contacts of legs at rest: they never move, but nobody knows where they are."""
+    joints = joints_of(np.zeros((30, 22, 3)), np.tile([0.0, 0.9, 0.0], (30, 1)))
+    assert (solve(world_pose(joints)).contacts > 0.5).all()
+    legs = [f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle", "toe")]
+    assert not solve(unseen_pose(joints, legs)).contacts.any()
+
+
+def test_keeps_the_number_of_the_first_frame_and_a_given_rig():
+    """Catches a shot that starts at frame 0 of the film whatever, and a given rig measured anew or not checked."""
+    joints, _ = walk(1.0)
+    motion = solve(world_pose(joints), rig=HUMANOID_RIG, start_frame=240)
+    assert motion.start_frame == 240
+    assert motion.rig is HUMANOID_RIG
+    names = tuple(f"other {name}" for name in HUMANOID_22.joint_names)
+    stranger = dataclasses.replace(HUMANOID_22, name="stranger", joint_names=names)
+    with pytest.raises(InputError, match="needs a rig"):
+        solve(world_pose(joints), rig=dataclasses.replace(HUMANOID_RIG, skeleton=stranger))
