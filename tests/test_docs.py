@@ -282,9 +282,10 @@ def test_every_option_of_training_is_explained() -> None:
 
 def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
     """Catches a default that was changed in the code only."""
+    from mocap3d.cameras.lens import DEFAULT_FOV_DEG
     from mocap3d.identify.repair import drop_unsure, fill_gaps
     from mocap3d.motion.solve import SolveSettings
-    from mocap3d.pipeline import DEFAULT_FOV_DEG, DEFAULT_HEIGHT_M
+    from mocap3d.pipeline import DEFAULT_HEIGHT_M
 
     text = (ROOT / "docs" / "capture.md").read_text(encoding="utf-8")
     solve = SolveSettings()

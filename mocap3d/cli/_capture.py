@@ -139,10 +139,9 @@ def _capture_and_save(job: Job, options: dict[str, Any], written: set[Path], *, 
 def _person(text: str | None) -> int | str | None:
     if text is None or text == "all":
         return text
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"--person takes a number from 1 on, or all; got {text!r}") from None
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"--person takes a number from 1 on, or all; got {text!r}")
+    return int(text)
 
 
 def _frame_range(text: str | None) -> tuple[int | str | None, int | str | None]:

@@ -1,7 +1,7 @@
 """Head maps -> joints: the official decoding of MoveNet, shared by every device that runs the network.
 
 A heatmap network marks for every joint where it may be, on a grid with one cell per ``STRIDE_PX`` pixels. A plain
-argmax picks other people's joints (FACTS: OKS .71 instead of .80), so MoveNet first finds the person's centre, asks
+argmax picks other people's joints (OKS .71 instead of .80), so MoveNet first finds the person's centre, asks
 the regression map at that cell roughly where this person's joints are, weights the heatmaps by nearness to these,
 takes the argmax, and adds the offset inside the cell.
 

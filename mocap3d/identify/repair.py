@@ -1,7 +1,7 @@
 """2D joints of one person over time: those that jumped away are taken out, short gaps are bridged.
 
-In this order: ``fill_gaps(reject_outliers(pose2d))``. Everything is measured in seconds and body heights, so that it
-means the same at 24 and at 240 frames/s.
+In this order: ``fill_gaps(reject_outliers(drop_unsure(pose2d)))``. Everything is measured in seconds and body heights,
+so that it means the same at 24 and at 240 frames/s.
 """
 
 from __future__ import annotations

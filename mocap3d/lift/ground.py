@@ -18,8 +18,8 @@ from scipy.optimize import least_squares
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.ground import Ground
+from mocap3d.base.humanoid import BodyLengths
 from mocap3d.base.pose import Pose3D
-from mocap3d.base.rotations import rotation_between, wxyz_rotate
 from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.root_path import ankles_and_toes
 
@@ -36,7 +36,7 @@ class GroundSettings:
         torso_std_deg: lean of a torso, averaged over a clip, on top of how much it varies.
         level_std_deg: tilt and roll of a camera nobody measured.
         tilt_std_deg: tilt of a camera that was measured.
-        ankle_height: of an ankle above its sole, as a part of the stature.
+        ankle_height: of a lifted ankle above its sole, shoe included, as a part of the stature.
         toe_height: of a toe tip.
         step_m: feet planted further above or below all others stand on something else, which is as level as the floor
             but does not set its height.
@@ -215,7 +215,9 @@ def _planted(
 def _torso(bodies: Sequence[Pose3D], settings: GroundSettings) -> tuple[NDArray[np.float64], float]:
     """Mean direction from pelvis to the base of the neck, and its expected error in degrees."""
     spines = np.concatenate([body.xyz_m[:, body.skeleton.index("thorax")] - body.xyz_m[:, 0] for body in bodies])
-    spines = spines[np.isfinite(spines).all(axis=-1)]
+    spines = spines[np.linalg.norm(np.nan_to_num(spines), axis=-1) > 1e-6]
+    if not len(spines):
+        raise InputError("no torso was seen: nothing says which way is up")
     directions = spines / np.maximum(np.linalg.norm(spines, axis=-1, keepdims=True), 1e-9)
     centre = np.median(directions, axis=0)
     centre /= np.linalg.norm(centre)
@@ -246,10 +248,10 @@ def _softly(residual: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _floor_without_feet(bodies: Sequence[Pose3D], up: NDArray[np.float64], height_m: float) -> float:
-    """Nobody's feet were seen to be planted: take the hip joints at the height at which they stand (0.53)."""
+    """Nobody's feet were seen to be planted: take the hip joints at the height at which they stand."""
     hips = [LIFTER_20.index(f"{side}_hip") for side in ("left", "right")]
     heights = np.concatenate([body.xyz_m[:, hips].mean(axis=1) @ up for body in bodies])
-    return float(np.nanmedian(heights)) - 0.53 * height_m
+    return float(np.nanmedian(heights)) - BodyLengths().scaled(height_m).hips_height_m
 
 
 def _world_from_cam(up: NDArray[np.float64], floor: float, pelvis_m: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -257,7 +259,7 @@ def _world_from_cam(up: NDArray[np.float64], floor: float, pelvis_m: NDArray[np.
     forward = np.array([0.0, 0.0, 1.0])
     back = -(forward - up * (forward @ up))
     if np.linalg.norm(back) < 1e-3:  # straight down or up: keep the picture's up as forward
-        back = wxyz_rotate(rotation_between(forward, up), [0.0, 1.0, 0.0])
+        back = np.array([0.0, -np.sign(up[2]), 0.0])
         back -= up * (back @ up)
     z = back / np.linalg.norm(back)
     R = np.stack([np.cross(up, z), up, z])

@@ -25,6 +25,7 @@ __all__ = ["RootPathSettings", "ankles_and_toes", "place"]
 
 
 _LENIENT = ContactSettings(still_mps=0.5, moving_mps=1.2)
+_LENIENT_ROUNDS = 2
 """Before planted feet hold it, the path drifts in depth, and feet seem to slide."""
 
 
@@ -34,20 +35,20 @@ class RootPathSettings:
 
     Attributes:
         joint_std_m: error of a lifted joint against its ray, at the body.
-        correlation_s: errors within this time count as one observation, so that the result does not depend on fps.
         acceleration_mps2: acceleration of a human pelvis.
         slide_mps: speed of a planted foot.
         outlier_std: joints off their rays, and feet that slide, by more than so many standard deviations lose weight
             (Cauchy).
-        rounds: reweighting rounds; contacts are looked for again in each.
+        rounds: reweighting rounds at most; contacts are looked for again in each.
+        settled_m: no more rounds once no position moves further than this.
     """
 
     joint_std_m: float = 0.04
-    correlation_s: float = 0.1
     acceleration_mps2: float = 3.0
     slide_mps: float = 0.1
     outlier_std: float = 2.0
-    rounds: int = 5
+    rounds: int = 30
+    settled_m: float = 0.001
 
 
 def place(
@@ -72,7 +73,7 @@ def place(
     feet = ankles_and_toes(body)
     frames = len(body)
     dt = float(1 / body.fps)
-    data_weight = weight * min(1.0, dt / settings.correlation_s) / settings.joint_std_m**2
+    data_weight = weight / settings.joint_std_m**2
     robust = np.ones_like(weight)
     contacts = np.zeros((frames, 4))
     planted = np.zeros((max(frames - 1, 0), 4))
@@ -82,16 +83,18 @@ def place(
         A, b = _ray_equations(u, X, data_weight * robust)
         C, d = _contact_equations(feet, planted, dt, settings)
         normal = (A.T @ A + C.T @ C + smooth).tocsc()
-        T = splu(normal).solve(A.T @ b + C.T @ d).reshape(frames, 3)
+        before, T = T, splu(normal).solve(A.T @ b + C.T @ d).reshape(frames, 3)
         # A joint's distance from its ray, at the body.
         at = X + T[:, None]
         error = np.linalg.norm(at[..., :2] - u * at[..., 2:], axis=-1)
         robust = 1 / (1 + (error / (settings.outlier_std * settings.joint_std_m)) ** 2)
-        contacts = foot_contacts(feet + T[:, None], body.fps, settings=_LENIENT if round_ < 2 else None)
+        contacts = foot_contacts(feet + T[:, None], body.fps, settings=_LENIENT if round_ < _LENIENT_ROUNDS else None)
         slip = np.linalg.norm(np.diff(feet + T[:, None], axis=0), axis=-1) / dt
         planted = np.minimum(contacts[1:], contacts[:-1]) / (
             1 + (slip / (settings.outlier_std * settings.slide_mps)) ** 2
         )
+        if round_ > _LENIENT_ROUNDS and np.abs(T - before).max() < settings.settled_m:
+            break
     if ((T[:, None] + X)[..., 2][weight > 0] <= 0).any():
         raise InputError("the body cannot be placed in front of the camera: check the field of view and the 2D joints")
     return replace(body, xyz_m=body.xyz_m + T[:, None], frame="camera"), contacts
@@ -143,7 +146,7 @@ def _contact_equations(
 ) -> tuple[sp.csr_array, NDArray[np.float64]]:
     """Rows (T + foot)[t + 1] - (T + foot)[t] = 0 while the foot is planted."""
     frames = len(feet)
-    scale = min(1.0, dt / settings.correlation_s) ** 0.5 / (settings.slide_mps * dt)
+    scale = 1 / (settings.slide_mps * dt)
     weight = np.repeat((np.sqrt(planted) * scale)[..., None], 3, axis=-1)  # (T - 1, 4, 3)
     difference = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(max(frames - 1, 0), frames))
     stacked = sp.kron(difference, sp.kron(np.ones((4, 1)), sp.eye_array(3)), format="csr")
@@ -159,5 +162,5 @@ def _smoothness(frames: int, dt: float, settings: RootPathSettings) -> sp.csc_ar
         D = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(max(frames - 1, 0), frames)) if frames > 1 else None
         return sp.csc_array(tiny if D is None else sp.kron(D.T @ D, sp.eye_array(3)) / 0.1**2 + tiny)
     D = sp.diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(frames - 2, frames))
-    weight = min(1.0, dt / settings.correlation_s) / (settings.acceleration_mps2 * dt * dt) ** 2
+    weight = 1 / (settings.acceleration_mps2 * dt * dt) ** 2
     return sp.csc_array(sp.kron(D.T @ D * weight, sp.eye_array(3)) + tiny)

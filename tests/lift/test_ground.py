@@ -244,6 +244,7 @@ def test_a_camera_that_looks_straight_down(tilt_deg):
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(turn) == pytest.approx(1.0)
     np.testing.assert_allclose(turn[1], [0, 0, -1], atol=0.01)
+    np.testing.assert_allclose(turn[2], [0, 1, 0], atol=0.01)  # the picture's lower edge is nearest, also at the pole
 
 
 @pytest.mark.parametrize("tilt_deg", [60.0, -60.0])

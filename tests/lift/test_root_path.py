@@ -219,3 +219,12 @@ def test_an_arm_that_is_wrong_in_every_frame(off_px):
     xy_px[:, [COCO_17.index("left_wrist"), COCO_17.index("left_elbow")]] += [off_px, -0.7 * off_px]
     placed, _ = place(body, dataclasses.replace(pose2d, xy_px=xy_px), CAMERA)
     assert np.linalg.norm(placed.xyz_m[:, 0] - truth[:, 0], axis=-1).max() < 0.12
+
+
+def test_an_arm_of_somebody_else_does_not_drag_the_body_away():
+    """Catches reweighting that stops before it has settled: an arm that is wrong in every frame, by a body's width."""
+    truth, body, pose2d = walk_seen()
+    xy_px = pose2d.xy_px.copy()
+    xy_px[:, [COCO_17.index("left_wrist"), COCO_17.index("left_elbow")]] += [300.0, -210.0]
+    placed, _ = place(body, dataclasses.replace(pose2d, xy_px=xy_px), CAMERA)
+    assert np.linalg.norm(placed.xyz_m[:, 0] - truth[:, 0], axis=-1).max() < 0.1
