@@ -83,6 +83,24 @@ def test_a_person_whom_one_shot_lacks(tmp_path):
     assert [performance.shot for performance in clip.performances] == [1]
 
 
+def test_a_shot_that_cannot_be_solved_spoils_no_other(tmp_path, monkeypatch):
+    """Catches a whole video lost because one shot of it is hopeless."""
+    import mocap3d.motion.solve
+
+    def solve_all_but_the_first(pose, **options):
+        if options["start_frame"] == 0:
+            raise mocap3d.InputError("hopeless")
+        return genuine(pose, **options)
+
+    genuine = mocap3d.motion.solve.solve
+    monkeypatch.setattr(mocap3d.motion.solve, "solve", solve_all_but_the_first)
+    there, back = frames_of_the_walk(40, 50), [picture[:, ::-1] for picture in frames_of_the_walk(90, 100)]
+    with pytest.warns(mocap3d.Mocap3dWarning, match="frames 0 to 9: hopeless"):
+        clip = mocap3d.capture(write_video(tmp_path / "cut.mp4", there + back), cameras=LENS)
+    assert [performance.shot for performance in clip.performances] == [1]
+    assert clip.grounds[0] is None
+
+
 def test_a_camera_that_pans(tmp_path):
     """Catches a moving camera that nobody is told of."""
     pictures = [picture[:, 4 * n : 4 * n + 1200] for n, picture in enumerate(frames_of_the_walk(40, 70))]
@@ -133,6 +151,8 @@ def test_scale_follows_the_height():
         ({"cameras": "nowhere.toml"}, "nowhere.toml"),
         ({"cameras": ["a.toml"]}, "cameras must be"),
         ({"device": "abacus"}, "device"),
+        ({"person": 0}, "person"),
+        ({"person": "second"}, "person"),
         ({"person": 7, "stop": 12}, "person"),
     ],
 )
