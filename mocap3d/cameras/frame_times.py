@@ -42,8 +42,9 @@ def choose_rate(ticks: Sequence[int], time_base: Fraction, declared: Iterable[Fr
     """Find the frame rate of time stamps.
 
     The rates that the file declares are tried first, then the average rate snapped to n or n·1000/1001, then
-    the plain average. One of them is the rate of the video when every frame lies on its grid: first up to the rounding
-    of time stamps, then up to a quarter of a frame (the jitter of a phone). If none fits, the frame rate is variable,
+    the plain average. One of them is the rate of the video when every frame lies on its grid up to the rounding of time
+    stamps; else up to a quarter of a frame (the jitter of a phone), where the snapped average is tried first, since a
+    header then holds no more than the average of the jitter. If none fits, the frame rate is variable,
     and the grid takes the median interval, snapped: most frames then appear once.
 
     Args:
@@ -59,11 +60,12 @@ def choose_rate(ticks: Sequence[int], time_base: Fraction, declared: Iterable[Fr
         return FrameTimes(fps=fps, is_uniform=True, count=count, first_s=first_s, span_s=max(count - 1, 0) / fps)
     average = Fraction(count - 1) / (span * time_base)
     snapped = _snapped(average)
-    rates += [snapped] if abs(snapped - average) < average / 500 else []
-    rates += [average.limit_denominator(10_000)]
+    usual = [snapped] if abs(snapped - average) < average / 500 else []
+    exact = [*rates, *usual, average.limit_denominator(10_000)]
     seconds = (np.asarray(ticks) - ticks[0]) * float(time_base)
-    for tolerance in (lambda fps: 1.01 * float(time_base), lambda fps: 0.25 / fps):
-        for fps in rates:
+    rounding, jitter = (lambda fps: 1.01 * float(time_base)), (lambda fps: 0.25 / fps)
+    for candidates, tolerance in ((exact, rounding), ([*usual, *exact], jitter)):
+        for fps in candidates:
             if _spread(seconds, float(fps)) <= tolerance(float(fps)):
                 return FrameTimes(fps=fps, is_uniform=True, count=count, first_s=first_s, span_s=span * time_base)
     intervals = np.diff(np.unique(np.asarray(ticks)))

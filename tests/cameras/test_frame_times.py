@@ -68,3 +68,12 @@ def test_times_that_run_backwards():
     """Catches a frame that claims an earlier time than the one before it, and takes the place of later ones."""
     timed = [(0.0, "a"), (0.3, "b"), (0.1, "c"), (0.4, "d")]
     assert "".join(nearest_on_grid(timed, Fraction(10), 0.05)) == "aaccd"
+
+
+def test_a_header_that_averages_jitter_is_not_the_rate():
+    """Catches 30.0049 frames/s for a phone that stamped 30 in whole milliseconds on a fine time base."""
+    ticks = [round(round(1000 * k / 30) * 15.36) for k in range(126)]
+    average = Fraction(125) / (Fraction(ticks[-1], 15360))
+    times = choose_rate(ticks, Fraction(1, 15360), [average + Fraction(1, 250)])
+    assert times.is_uniform
+    assert times.fps == 30
