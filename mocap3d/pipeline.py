@@ -190,6 +190,9 @@ def _solve_shots(
     performances: list[Performance] = []
     grounds: list[Ground | None] = []
     failures: list[InputError] = []
+    if len(watched.shots) > 1:
+        cuts = ", ".join(str(shot.start) for shot in watched.shots[1:])
+        notes.append(f"cut at frame {cuts}: each shot is captured by itself, in a world of its own")
     for index, shot in enumerate(watched.shots):
         tell("solve", index, len(watched.shots))
         notes += _shot_notes(shot)
