@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d.base.camera import Camera
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import skeleton_named
@@ -33,6 +34,7 @@ __all__ = [
     "VERSION",
     "MotionSequence",
     "MotionWriter",
+    "plain_name",
     "read_sequences",
 ]
 
@@ -70,8 +72,8 @@ class MotionSequence:
             raise InputError(f"confidence must be {self.xyz_m.shape[:2]}, got {self.confidence.shape}")
         if not np.isfinite(self.xyz_m[self.confidence > 0]).all():
             raise InputError(f"{self.subject}/{self.action}: a joint with confidence above 0 must be finite")
-        if any(not name or "/" in name or name.startswith(".") for name in (self.subject, self.action)):
-            raise InputError(f"subject and action must be plain names, got {self.subject!r} and {self.action!r}")
+        for name in (self.subject, self.action):
+            plain_name(name)
 
     @classmethod
     def seen(
@@ -121,6 +123,93 @@ class MotionWriter:
         group.attrs["fps_num"], group.attrs["fps_den"] = sequence.fps.numerator, sequence.fps.denominator
         group.attrs["skeleton"], group.attrs["licence"] = sequence.skeleton.name, sequence.licence
         group.attrs["complete"] = True  # last: a sequence without it is a crash's rest
+        self._file.flush()
+
+    def add_camera(self, subject: str, camera: Camera) -> None:
+        """Write one camera of a subject; one of the same name is replaced."""
+        name = f"cameras/{plain_name(subject)}/{plain_name(camera.name)}"
+        if name in self._file:
+            del self._file[name]
+        group = self._file.create_group(name)
+        group.create_dataset("K", data=camera.K)
+        group.create_dataset("distortion", data=camera.distortion)
+        group.create_dataset("size_wh_px", data=np.array(camera.size_wh_px, dtype=np.int64))
+        group.create_dataset("cam_from_world", data=camera.cam_from_world)
+        group.attrs["model"] = camera.model
+        self._file.flush()
+
+    def add_view(
+        self,
+        subject: str,
+        action: str,
+        camera_name: str,
+        detector: str,
+        xy_px: NDArray[np.floating],
+        confidence: NDArray[np.floating],
+        skeleton: Skeleton,
+    ) -> None:
+        """Write what one detector saw of a sequence in one camera, frame by frame.
+
+        Args:
+            subject: of a sequence that is there.
+            action: of the same sequence.
+            camera_name: which camera.
+            detector: a free name; "true" is the projection of the true joints.
+            xy_px: (T, J, 2) with the sequence's T; NaN only where confidence is 0.
+            confidence: (T, J).
+            skeleton: names the J joints.
+        """
+        group = self._below(subject, action, "views", camera_name, detector, len(xy_px))
+        _write_points(group, "xy_px", xy_px, confidence, skeleton, 2)
+        self._finish(group)
+
+    def add_prediction(
+        self,
+        subject: str,
+        action: str,
+        model: str,
+        camera_name: str,
+        xyz_m: NDArray[np.floating],
+        confidence: NDArray[np.floating],
+        *,
+        skeleton: Skeleton,
+        weights_sha256: str,
+    ) -> None:
+        """Write the joints that a network found in one camera's pictures, in the world.
+
+        Args:
+            subject: of a sequence that is there.
+            action: of the same sequence.
+            model: a free name for the network.
+            camera_name: which camera it looked through.
+            xyz_m: (T, J, 3) world metres with the sequence's T; NaN only where confidence is 0.
+            confidence: (T, J).
+            skeleton: names the J joints.
+            weights_sha256: checksum of the weights file, so that a result can be traced to its network.
+        """
+        group = self._below(subject, action, "predictions", model, camera_name, len(xyz_m))
+        _write_points(group, "xyz_m", xyz_m, confidence, skeleton, 3)
+        group.attrs["weights_sha256"] = weights_sha256
+        self._finish(group)
+
+    def has_view(self, subject: str, action: str, camera_name: str, detector: str) -> bool:
+        """Whether the view is already there, whole."""
+        node = self._file.get(f"sequences/{subject}/{action}/views/{camera_name}/{detector}")
+        return isinstance(node, h5py.Group) and bool(node.attrs.get("complete", False))
+
+    def _below(self, subject: str, action: str, kind: str, first: str, second: str, frames: int) -> h5py.Group:
+        if not self.has(subject, action):
+            raise InputError(f"there is no sequence {subject}/{action} to which {kind} could belong: add it first")
+        sequence = self._file[f"sequences/{subject}/{action}"]
+        if len(sequence["xyz_m"]) != frames:
+            raise InputError(f"{kind} of {subject}/{action} need {len(sequence['xyz_m'])} frames, got {frames}")
+        name = f"{kind}/{plain_name(first)}/{plain_name(second)}"
+        if name in sequence:
+            del sequence[name]
+        return sequence.create_group(name)
+
+    def _finish(self, group: h5py.Group) -> None:
+        group.attrs["complete"] = True  # last: without it, it is a crash's rest
         self._file.flush()
 
     def __enter__(self) -> Self:
@@ -174,6 +263,37 @@ def _sequence(path: Path, subject: str, action: str, group: h5py.Group) -> Motio
         )
     except (KeyError, ValueError, ZeroDivisionError) as error:
         raise FileFormatError(f"sequence {subject}/{action} is damaged: {error}", path=path) from None
+
+
+def plain_name(name: str) -> str:
+    """Check that a name can stand in the file as one step of a path.
+
+    Raises:
+        InputError: it is empty, holds a "/" or begins with a dot.
+    """
+    if not name or "/" in name or name.startswith("."):
+        raise InputError(f"names in a motion-data file are plain (no '/', no leading dot), got {name!r}")
+    return name
+
+
+def _write_points(
+    group: h5py.Group,
+    key: str,
+    points: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    skeleton: Skeleton,
+    size: int,
+) -> None:
+    if points.ndim != 3 or points.shape[1:] != (len(skeleton), size) or confidence.shape != points.shape[:2]:
+        raise InputError(
+            f"{key} must be (T, {len(skeleton)}, {size}) for {skeleton.name} with confidence (T, {len(skeleton)}), "
+            f"got {points.shape} and {confidence.shape}"
+        )
+    if not np.isfinite(points[confidence > 0]).all():
+        raise InputError(f"{key}: a joint with confidence above 0 must be finite")
+    group.create_dataset(key, data=points.astype(np.float32), compression="gzip", shuffle=True)
+    group.create_dataset("confidence", data=confidence.astype(np.float32), compression="gzip", shuffle=True)
+    group.attrs["skeleton"] = skeleton.name
 
 
 def _check_header(file: h5py.File, path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Human3.6M's 32 joints -> the skeletons that we train on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from mocap3d.data_prep.cmu import gaze_correction_rad, place_face
+from numpy.typing import NDArray
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.skeleton import Skeleton
+from mocap3d.base.skeletons import HUMAN36M_17, HUMAN36M_32, LIFTER_20
+
+__all__ = ["TARGETS", "joints_from_32"]
+
+TARGETS: Final = {skeleton.name: skeleton for skeleton in (HUMAN36M_17, LIFTER_20)}
+
+
+def joints_from_32(
+    xyz_m: NDArray[np.float64], target: Skeleton, world_from_head: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Pick the joints of ``target`` out of Human3.6M's 32.
+
+    Args:
+        xyz_m: (T, 32, 3) of HUMAN36M_32, world metres, Y up.
+        target: HUMAN36M_17 or LIFTER_20.
+        world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z; LIFTER_20 needs it.
+
+    Returns:
+        (T, J, 3). The toes of LIFTER_20 are the tips of the toes; its face point lies ahead of the middle of the head
+        bone, turned so that the median gaze is as far below the horizon as in the CMU data.
+
+    Raises:
+        InputError: another skeleton, or LIFTER_20 without the head's rotation.
+    """
+    if target.name not in TARGETS:
+        raise InputError(f"Human3.6M can be brought to {' or '.join(TARGETS)}, not to {target.name}")
+    picked = np.full((len(xyz_m), len(target), 3), np.nan)
+    for j, name in enumerate(target.joint_names):
+        if name in HUMAN36M_32.joint_names:
+            picked[:, j] = xyz_m[:, HUMAN36M_32.index(name)]
+    if target is LIFTER_20:
+        if world_from_head is None:
+            raise InputError("the face point of lifter-20 needs the head's rotation, which this form does not hold")
+        place_face(picked, world_from_head, gaze_correction_rad(world_from_head))
+    return picked
