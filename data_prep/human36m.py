@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from mocap3d.data_prep.cmu import gaze_correction_rad
 from mocap3d.data_prep.human36m_cameras import SUBJECTS, human36m_cameras
 from mocap3d.data_prep.human36m_expmap import expmap_joints_mm, read_expmap
 from mocap3d.data_prep.human36m_joints import joints_from_32
@@ -99,14 +100,15 @@ def _takes(subject: str, paths: list[Path], joints: Skeleton) -> Iterator[Motion
     spread = [floor for floor in floors.values() if floor.spread_mm > _SPREAD_MM]
     prior = median_up(spread or list(floors.values())) if floors else np.array([0.0, 1.0, 0.0])
     cameras = human36m_cameras(subject).values()
+    placed = {}
     for path, (clip_mm, frame_from_head) in clips.items():
         floor = find_floor(clip_mm, prior)
-        name = f"{subject}/{path.stem}"
-        xyz_m, world_from_clip = place_in_room(level(clip_mm, floor) / 1000, cameras, name)
-        head = world_from_clip @ level_rotation(floor) @ frame_from_head
-        yield MotionSequence.seen(
-            subject, path.stem, joints_from_32(xyz_m, joints, head).astype(np.float32), FPS, joints, LICENCE
-        )
+        xyz_m, turn = place_in_room(level(clip_mm, floor) / 1000, cameras, f"{subject}/{path.stem}")
+        placed[path] = xyz_m, turn @ level_rotation(floor) @ frame_from_head
+    pitch_rad = gaze_correction_rad(np.concatenate([head for _, head in placed.values()])) if placed else 0.0
+    for path, (xyz_m, head) in placed.items():
+        xyz_m = joints_from_32(xyz_m, joints, head, pitch_rad).astype(np.float32)
+        yield MotionSequence.seen(subject, path.stem, xyz_m, FPS, joints, LICENCE)
 
 
 def _rough_up(joints_mm: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from mocap3d.data_prep.cmu import gaze_correction_rad, place_face
+from mocap3d.data_prep.cmu import place_face
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
@@ -18,7 +18,10 @@ TARGETS: Final = {skeleton.name: skeleton for skeleton in (HUMAN36M_17, LIFTER_2
 
 
 def joints_from_32(
-    xyz_m: NDArray[np.float64], target: Skeleton, world_from_head: NDArray[np.float64] | None = None
+    xyz_m: NDArray[np.float64],
+    target: Skeleton,
+    world_from_head: NDArray[np.float64] | None = None,
+    face_pitch_rad: float = 0.0,
 ) -> NDArray[np.float64]:
     """Pick the joints of ``target`` out of Human3.6M's 32.
 
@@ -26,10 +29,11 @@ def joints_from_32(
         xyz_m: (T, 32, 3) of HUMAN36M_32, world metres, Y up.
         target: HUMAN36M_17 or LIFTER_20.
         world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z; LIFTER_20 needs it.
+        face_pitch_rad: turns the face point up about the head's left-right axis (`cmu.gaze_correction_rad`).
 
     Returns:
         (T, J, 3). The toes of LIFTER_20 are the tips of the toes; its face point lies ahead of the middle of the head
-        bone, turned so that the median gaze is as far below the horizon as in the CMU data.
+        bone.
 
     Raises:
         InputError: another skeleton, or LIFTER_20 without the head's rotation.
@@ -43,5 +47,5 @@ def joints_from_32(
     if target is LIFTER_20:
         if world_from_head is None:
             raise InputError("the face point of lifter-20 needs the head's rotation, which this form does not hold")
-        place_face(picked, world_from_head, gaze_correction_rad(world_from_head))
+        place_face(picked, world_from_head, face_pitch_rad)
     return picked

@@ -77,9 +77,7 @@ def find_floor(joints_mm: NDArray[np.float64], prior_up: NDArray[np.float64], pr
     off = np.abs(y - design @ solution)
     up_local = np.array([-solution[0], 1.0, -solution[1]])
     up_local /= np.linalg.norm(up_local)
-    heights = [
-        float((centre + [0, solution[2 + k], 0]) @ up_local) for k in range(len(_POINTS)) if (kind == k).any()
-    ]
+    heights = [float((centre + [0, solution[2 + k], 0]) @ up_local) for k in range(len(_POINTS)) if (kind == k).any()]
     flat = (local - centre)[off < 3 * _HEIGHT_STD_MM][:, [0, 2]]
     up = to_prior.inv().apply(up_local)
     return Floor(
