@@ -15,8 +15,9 @@ import typer
 import mocap3d
 from mocap3d.base.errors import Mocap3dError
 from mocap3d.cli._capture import capture, demo
+from mocap3d.cli._data import data_prepare
 from mocap3d.cli._info import info
-from mocap3d.cli._training import data_prepare, train_lifter_command
+from mocap3d.cli._training import train_lifter_command
 
 __all__ = ["app", "main"]
 

@@ -1,4 +1,4 @@
-"""The sub-commands around training: prepare data, train."""
+"""The sub-commands of `mocap3d train`."""
 
 from __future__ import annotations
 
@@ -8,27 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mocap3d.base.errors import InputError, MissingExtraError
-from mocap3d.cli._outputs import make_folder, prove_writable
-from mocap3d.cli._progress import progress
+from mocap3d.base.errors import MissingExtraError
+from mocap3d.cli._outputs import make_folder
 
-__all__ = ["data_prepare", "train_lifter_command"]
-
-
-def data_prepare(
-    dataset: Annotated[str, typer.Argument(help="cmu")],
-    source: Annotated[Path, typer.Option(help="Folder or archive of the original files.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
-) -> None:
-    """Bring a motion data set into the one HDF5 layout that training reads."""
-    from mocap3d.data_prep.cmu import prepare_cmu
-
-    if dataset != "cmu":
-        raise InputError(f"unknown data set {dataset!r}; there is: cmu")
-    prove_writable(output)
-    with progress() as tell:
-        prepare_cmu(source, output, progress=lambda done, total: tell("prepare", done, total))
-    print(output)
+__all__ = ["train_lifter_command"]
 
 
 def train_lifter_command(
