@@ -310,7 +310,7 @@ def test_the_training_page_says_what_training_does() -> None:
     """Catches subjects, offsets and file fields that were changed in the code only."""
     import dataclasses
 
-    from mocap3d.lift.encoding import ENCODING, FEATURES
+    from mocap3d.lift.encoding import ENCODING, feature_count
     from mocap3d.lift.lifter_weights import FORMAT, LifterMeta
     from mocap3d.train.body import COCO_OFFSET_M
     from mocap3d.train.lifter_settings import CMU_HELD_OUT, CMU_RESERVED, CMU_TRAINING
@@ -325,7 +325,7 @@ def test_the_training_page_says_what_training_does() -> None:
             row = next(line for line in text.splitlines() if line.startswith(f"| {name.removeprefix('left_')}"))
             assert row.endswith(said), (row, said)
     assert f"`{ENCODING}`" in text
-    assert f"{FEATURES} numbers" in text
+    assert f"{feature_count(ENCODING, COCO_17)} numbers" in text
     assert f"`{FORMAT}`" in text
     assert not [field.name for field in dataclasses.fields(LifterMeta) if f"`{field.name}`" not in text]
 

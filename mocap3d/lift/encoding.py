@@ -7,7 +7,7 @@ it tells motion towards the camera. Nothing looks at a later frame, so a causal 
 
 Capture and training both call `encode`; there is no second implementation.
 
-Features of one frame, ``FEATURES`` = 52 numbers: (u, v, confidence) of each COCO-17 joint, then the scale's rate.
+Features of one frame: (u, v, confidence) of each joint, then the scale's rate; 52 numbers for COCO-17.
 
 * seen: u, v, confidence > 0
 * filled in (finite, confidence 0): u, v, 0
@@ -21,29 +21,66 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.base.skeletons import COCO_17
+from mocap3d.base.errors import InputError
+from mocap3d.base.skeleton import Skeleton
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17
 
 __all__ = [
     "ENCODING",
-    "FEATURES",
+    "ENCODINGS",
     "Encoded",
     "cam_from_virtual",
     "encode",
+    "feature_count",
     "virtual_from_cam_points",
 ]
 
 ENCODING = "hip-rays-1"
-FEATURES = 3 * len(COCO_17) + 1
+SCREEN_NORMALISED = "screen-normalised"  # VideoPose3D's: see ``videopose3d.py``
+ENCODINGS = (ENCODING, SCREEN_NORMALISED)
 
-_FACE = [COCO_17.index(name) for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")]
-_SHOULDERS = [COCO_17.index(name) for name in ("left_shoulder", "right_shoulder")]
-_HIPS = [COCO_17.index(name) for name in ("left_hip", "right_hip")]
 
-# RMS distance from the mid-hip, at right angles to the view, of each COCO-17 joint on the training bodies (1.70 m):
-# the yardstick that stays comparable when some joints are not seen.
-_YARDSTICK_M = np.array(
-    [0.60, 0.64, 0.64, 0.63, 0.63, 0.50, 0.50, 0.40, 0.40, 0.50, 0.50, 0.08, 0.08, 0.38, 0.38, 0.71, 0.71]
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Points:
+    """Which joints of a skeleton say where the person is and how large.
+
+    Attributes:
+        hips: their mean is where the virtual camera looks.
+        shoulders: with the face, they tell where the hips are expected when none is seen.
+        face: points of the face.
+        yardstick_m: (J,) RMS distance from the mid-hip, at right angles to the view, on the training bodies (1.70 m):
+            the yardstick that stays comparable when some joints are not seen.
+    """
+
+    hips: tuple[int, ...]
+    shoulders: tuple[int, ...]
+    face: tuple[int, ...]
+    yardstick_m: NDArray[np.float64]
+
+
+def _points(skeleton: Skeleton, hips: str, face: str, yardstick_m: list[float]) -> _Points:
+    return _Points(
+        hips=tuple(skeleton.index(name) for name in hips.split()),
+        shoulders=tuple(skeleton.index(name) for name in ("left_shoulder", "right_shoulder")),
+        face=tuple(skeleton.index(name) for name in face.split()),
+        yardstick_m=np.array(yardstick_m),
+    )
+
+
+_POINTS = {
+    COCO_17.name: _points(
+        COCO_17,
+        "left_hip right_hip",
+        "nose left_eye right_eye left_ear right_ear",
+        [0.60, 0.64, 0.64, 0.63, 0.63, 0.50, 0.50, 0.40, 0.40, 0.50, 0.50, 0.08, 0.08, 0.38, 0.38, 0.71, 0.71],
+    ),
+    HUMAN36M_17.name: _points(
+        HUMAN36M_17,
+        "left_hip right_hip",
+        "neck head",
+        [0.0, 0.09, 0.40, 0.75, 0.09, 0.40, 0.75, 0.21, 0.44, 0.51, 0.59, 0.40, 0.31, 0.35, 0.40, 0.31, 0.35],
+    ),
+}
 # Distance face-shoulders to shoulders-hips of an upright body: where hips are expected when only those above are seen.
 _TORSO_PER_NECK = 2.5
 _MIN_DEPTH = 0.05  # of a unit ray: points more than 87 degrees off the virtual axis are held at its rim
@@ -55,39 +92,60 @@ class Encoded:
     """What `encode` returns.
 
     Attributes:
-        features: (..., T, 52), the lifter's input.
+        features: (..., T, F), the lifter's input.
         virtual_from_cam: (..., T, 3, 3) rotation from the camera's axes to those of the virtual camera.
+        scale: (..., T) the virtual picture's size of one metre of body, by the yardstick; about 1 / distance in metres.
     """
 
     features: NDArray[np.floating]
     virtual_from_cam: NDArray[np.floating]
+    scale: NDArray[np.floating]
 
 
-def encode(rays: NDArray[np.floating], confidence: NDArray[np.floating]) -> Encoded:
-    """Encode rays of COCO-17 joints; any number of clips at once.
+def feature_count(encoding: str, skeleton: Skeleton) -> int:
+    """How many numbers per frame an encoding makes of a skeleton's joints.
+
+    Raises:
+        InputError: there is no such encoding, or it does not know the skeleton.
+    """
+    if encoding == SCREEN_NORMALISED:
+        return 2 * len(skeleton)
+    if encoding != ENCODING or skeleton.name not in _POINTS:
+        raise InputError(
+            f"this version of mocap3d cannot encode {skeleton.name} as {encoding!r}; it has {', '.join(ENCODINGS)}, "
+            f"and {ENCODING} for {', '.join(_POINTS)}"
+        )
+    return 3 * len(skeleton) + 1
+
+
+def encode(rays: NDArray[np.floating], confidence: NDArray[np.floating], skeleton: Skeleton = COCO_17) -> Encoded:
+    """Encode rays of joints as `ENCODING`; any number of clips at once.
 
     Args:
-        rays: (..., T, 17, 3) in the camera frame with z = 1; NaN where not seen.
-        confidence: (..., T, 17), 0 where not seen or filled in.
+        rays: (..., T, J, 3) in the camera frame with z = 1; NaN where not seen.
+        confidence: (..., T, J), 0 where not seen or filled in.
+        skeleton: names the J joints: COCO_17 or HUMAN36M_17.
 
     Returns:
-        Features and the rotation that undoes the virtual camera, in the dtype of ``rays``.
+        Features, scale, and the rotation that undoes the virtual camera, in the dtype of ``rays``.
     """
+    count = feature_count(ENCODING, skeleton)
+    body = _POINTS[skeleton.name]
     known = np.isfinite(rays).all(axis=-1)
     points = np.where(known[..., None], rays, 0)
-    virtual_from_cam = _rotation_to_z(_root_xy(points[..., :2], known))
+    virtual_from_cam = _rotation_to_z(_root_xy(points[..., :2], known, body))
     turned = np.einsum("...ij,...kj->...ki", virtual_from_cam, points)
     uv = turned[..., :2] / np.maximum(turned[..., 2:], _MIN_DEPTH)
     uv = np.where(known[..., None], uv, 0)
-    scale = _scale(uv, known & (confidence > 0), known)
-    features = np.empty((*rays.shape[:-2], FEATURES), dtype=rays.dtype)
+    scale = _scale(uv, known & (confidence > 0), known, body)
+    features = np.empty((*rays.shape[:-2], count), dtype=rays.dtype)
     by_joint = features[..., :-1].reshape(*rays.shape[:-1], 3)
     by_joint[..., :2] = uv / scale[..., None, None]
     by_joint[..., 2] = np.where(known, confidence, 0)
     features[..., :-1] = by_joint.reshape(*rays.shape[:-2], -1)
     features[..., 0, -1] = 0
     features[..., 1:, -1] = np.clip(_RATE_GAIN * np.diff(np.log(scale), axis=-1), -3, 3)
-    return Encoded(features=features, virtual_from_cam=virtual_from_cam)
+    return Encoded(features=features, virtual_from_cam=virtual_from_cam, scale=scale)
 
 
 def cam_from_virtual(xyz_m: NDArray[np.floating], virtual_from_cam: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -102,16 +160,16 @@ def virtual_from_cam_points(
     return np.asarray(np.einsum("...ij,...kj->...ki", virtual_from_cam, xyz_m))
 
 
-def _root_xy(xy: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.floating]:
+def _root_xy(xy: NDArray[np.floating], known: NDArray[np.bool_], body: _Points) -> NDArray[np.floating]:
     """Where the virtual camera looks, (..., T, 2) on the plane z = 1.
 
     The middle of the known hips; without hips, where they are expected below face and shoulders; else the middle of
     whatever is known; in a frame with nothing, as in the last frame that had something (the optical axis before it).
     """
-    hips, has_hips = _mean_of(xy, known, _HIPS)
-    shoulders, has_shoulders = _mean_of(xy, known, _SHOULDERS)
-    face, has_face = _mean_of(xy, known, _FACE)
-    anything, has_anything = _mean_of(xy, known, list(range(xy.shape[-2])))
+    hips, has_hips = _mean_of(xy, known, body.hips)
+    shoulders, has_shoulders = _mean_of(xy, known, body.shoulders)
+    face, has_face = _mean_of(xy, known, body.face)
+    anything, has_anything = _mean_of(xy, known, tuple(range(xy.shape[-2])))
     below = shoulders + _TORSO_PER_NECK * (shoulders - face)
     root = np.where((has_shoulders & has_face)[..., None], below, anything)
     root = np.where(has_hips[..., None], hips, root)
@@ -121,11 +179,11 @@ def _root_xy(xy: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _mean_of(
-    xy: NDArray[np.floating], known: NDArray[np.bool_], joints: list[int]
+    xy: NDArray[np.floating], known: NDArray[np.bool_], joints: tuple[int, ...]
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Mean (..., T, 2) of those of ``joints`` that are known, and whether any is."""
-    count = known[..., joints].sum(axis=-1)
-    total = xy[..., joints, :].sum(axis=-2)  # unknown points are 0
+    count = known[..., list(joints)].sum(axis=-1)
+    total = xy[..., list(joints), :].sum(axis=-2)  # unknown points are 0
     return total / np.maximum(count, 1)[..., None], count > 0
 
 
@@ -138,14 +196,16 @@ def _rotation_to_z(xy: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _scale(uv: NDArray[np.floating], seen: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.floating]:
+def _scale(
+    uv: NDArray[np.floating], seen: NDArray[np.bool_], known: NDArray[np.bool_], body: _Points
+) -> NDArray[np.floating]:
     """The picture's size of one metre of body, (..., T): seen joints against the yardstick, filled ones if none is.
 
     A frame without any keeps the last one's scale, so that the rate stays quiet.
     """
     used = np.where(seen.any(axis=-1, keepdims=True), seen, known)
     spread = (np.where(used, (uv**2).sum(axis=-1), 0)).sum(axis=-1)
-    yardstick = np.where(used, _YARDSTICK_M**2, 0).sum(axis=-1)
+    yardstick = np.where(used, body.yardstick_m**2, 0).sum(axis=-1)
     valid = (yardstick > 0) & (spread > 0)
     scale = np.sqrt(np.where(valid, spread, 1) / np.where(valid, yardstick, 1))
     last = np.maximum.accumulate(np.where(valid, np.arange(scale.shape[-1]), -1), axis=-1)

@@ -1,8 +1,10 @@
 """A lifter in a file: NPZ with fp16 arrays and one JSON string ``meta`` that says all there is to know to run it.
 
 Array names: ``expand.weight`` (3F, C), ``expand.bias`` (C), for each block i ``block{i}.wide.weight`` (3C, C),
-``block{i}.point.weight`` (C, C) and their biases, ``shrink.weight`` (C, 3(J-1)), ``shrink.bias``. Batch normalisation
-has been folded into them.
+``block{i}.point.weight`` (C, C) and their biases, ``shrink.weight`` (C, O), ``shrink.bias`` (O), and with
+``meta.direct`` also ``direct.weight`` (F, O), from the features of the lifted frame straight to the outputs. F features
+go in, O numbers come out (``outputs.py``). Layers of dilation 0 look at one frame: F and C instead of 3F and 3C. Batch
+normalisation has been folded in.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d import weights as weights_room
+from mocap3d.base.contacts import CONTACT_POINTS
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import skeleton_named
+from mocap3d.lift.encoding import feature_count
 
 __all__ = [
     "FORMAT",
+    "TRAJECTORY_OUTPUTS",
     "VERSION",
     "LifterMeta",
     "LifterWeights",
@@ -38,6 +43,9 @@ __all__ = [
 
 FORMAT = "mocap3d-lifter"
 VERSION = 1
+TRAJECTORY_OUTPUTS = 4
+"""The root beside the ray that the virtual camera looks along (x, y in metres), the logarithm of its distance times the
+encoding's scale, and the logarithm of that logarithm's expected error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +55,9 @@ class LifterMeta:
     Attributes:
         architecture: "temporal-residual": see ``temporal.py``.
         channels: width C of the hidden layers.
-        dilations: frames between the taps of each layer of three taps; (1, 3, 9) sees 27 frames.
+        dilations: frames between the taps of each layer of three taps; (1, 3, 9) sees 27 frames. 0: a layer of one tap.
         causal: whether the window ends at the frame that is lifted, instead of having it in the middle.
-        encoding: name of the input features (``encoding.ENCODING``).
+        encoding: name of the input features, one of ``encoding.ENCODINGS``.
         fps: native frame rate; clips of other rates are resampled.
         input_skeleton: joints that go in.
         output_skeleton: joints that come out, the root first.
@@ -58,6 +66,11 @@ class LifterMeta:
         std_unseen_m: the same where the evidence of that joint was not seen.
         licence: of the weights.
         trained: data, settings and measurements, for the record.
+        direct: whether the lifted frame's features also reach the outputs directly.
+        root: "origin": the root is the origin and not among the outputs; "predicted": it is one of them, and the body
+            is where the network puts it (VideoPose3D).
+        trajectory: whether the root's place in the camera's frame comes out.
+        contacts: whether foot contacts come out.
     """
 
     architecture: str
@@ -73,6 +86,28 @@ class LifterMeta:
     std_unseen_m: tuple[float, ...]
     licence: str
     trained: dict[str, Any]
+    direct: bool = False
+    root: str = "origin"
+    trajectory: bool = False
+    contacts: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what later code relies on."""
+        if self.architecture != "temporal-residual" or self.root not in ("origin", "predicted"):
+            raise InputError(f"no lifter of this version: architecture {self.architecture!r}, root {self.root!r}")
+        if not self.dilations or min(self.dilations) < 0:
+            raise InputError(f"dilations must be one or more numbers from 0, got {self.dilations}")
+
+    @property
+    def inputs(self) -> int:
+        """Features that go in per frame."""
+        return feature_count(self.encoding, self.skeletons[0])
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that come out per frame."""
+        joints = len(self.skeletons[1]) - (self.root == "origin")
+        return 3 * joints + TRAJECTORY_OUTPUTS * self.trajectory + len(CONTACT_POINTS) * self.contacts
 
     @property
     def window(self) -> int:
@@ -104,21 +139,24 @@ class LifterWeights:
         joints = len(self.meta.skeletons[1])
         if not len(self.meta.std_m) == len(self.meta.std_unseen_m) == joints:
             raise InputError(f"std_m and std_unseen_m need one value for each of {joints} joints")
-        inputs = 3 * len(self.meta.skeletons[0]) + 1
-        expected = array_shapes(inputs, self.meta.channels, len(self.meta.dilations) - 1, joints)
+        expected = array_shapes(self.meta)
         found = {name: array.shape for name, array in self.arrays.items()}
         if found != expected:
             wrong = sorted(set(found.items()) ^ set(expected.items()))
             raise InputError(f"the arrays do not fit the architecture, differing in {wrong[:4]}")
 
 
-def array_shapes(inputs: int, channels: int, blocks: int, joints: int) -> dict[str, tuple[int, ...]]:
+def array_shapes(meta: LifterMeta) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of a lifter."""
-    shapes: dict[str, tuple[int, ...]] = {"expand.weight": (3 * inputs, channels), "expand.bias": (channels,)}
-    for i in range(blocks):
-        shapes[f"block{i}.wide.weight"], shapes[f"block{i}.wide.bias"] = (3 * channels, channels), (channels,)
-        shapes[f"block{i}.point.weight"], shapes[f"block{i}.point.bias"] = (channels, channels), (channels,)
-    shapes["shrink.weight"], shapes["shrink.bias"] = (channels, 3 * (joints - 1)), (3 * (joints - 1),)
+    C, outputs = meta.channels, meta.outputs
+    first, *rest = (3 if dilation else 1 for dilation in meta.dilations)
+    shapes: dict[str, tuple[int, ...]] = {"expand.weight": (first * meta.inputs, C), "expand.bias": (C,)}
+    for i, taps in enumerate(rest):
+        shapes[f"block{i}.wide.weight"], shapes[f"block{i}.wide.bias"] = (taps * C, C), (C,)
+        shapes[f"block{i}.point.weight"], shapes[f"block{i}.point.bias"] = (C, C), (C,)
+    shapes["shrink.weight"], shapes["shrink.bias"] = (C, outputs), (outputs,)
+    if meta.direct:
+        shapes["direct.weight"] = (meta.inputs, outputs)
     return shapes
 
 

@@ -1,11 +1,14 @@
 """One camera's 2D joints -> joints around the pelvis, in metres: the learned half of lifting.
 
 Frame by frame, pixels become rays (`base.projection`), rays become features (``encoding.py``), and the network
-(``temporal.py``) turns a window of 27 frames into the joints of the frame in the middle. Where the person is in space
-is found elsewhere: here joint 0 is the origin.
+(``temporal.py``) turns a window of frames into numbers about one of them (``outputs.py``): joints around the root, and,
+where the weights know them, the root's own place and foot contacts.
 """
 
 from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +17,24 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, MissingExtraError
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import px_to_rays
+from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import COCO_17, LIFTER_20
-from mocap3d.lift.encoding import ENCODING, cam_from_virtual, encode
+from mocap3d.lift.encoding import cam_from_virtual, encode
 from mocap3d.lift.lifter_weights import LifterWeights, load_weights
+from mocap3d.lift.outputs import read_outputs
 from mocap3d.lift.resample import at_rate, back_to_frames
 from mocap3d.lift.temporal import run_lifter
 
 __all__ = [
+    "Lifted",
     "evidence",
+    "lift_everything",
     "lift_pose2d",
 ]
 
 _SAME_RATE = 0.02  # rates that differ by less than this share are the same: 29.97 is lifted as 30
 
-# Which COCO-17 points speak for each joint of the output. Toes are inferred from the ankles and the stride.
+# Which 2D points speak for a joint that the detector does not see itself. Toes are inferred from ankles and stride.
 _EVIDENCE: dict[str, tuple[str, ...]] = {
     "pelvis": ("left_hip", "right_hip"),
     "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
@@ -38,9 +45,24 @@ _EVIDENCE: dict[str, tuple[str, ...]] = {
     "left_toe": ("left_ankle",),
     "right_toe": ("right_ankle",),
 }
-_SPEAKS_FOR = np.array(
-    [[point in _EVIDENCE.get(joint, (joint,)) for point in COCO_17.joint_names] for joint in LIFTER_20.joint_names]
-)  # (20, 17)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lifted:
+    """All that a lifter says about T frames.
+
+    Attributes:
+        body: joints around the root, camera axes.
+        root_m: (T, 3) the root in the camera's frame; None if the weights have no trajectory.
+        root_std_m: (T,) expected error of the root's distance from the camera; None as above.
+        contacts: (T, 4) probability that left heel, left toe, right heel, right toe stand; None if the weights have
+            no contacts.
+    """
+
+    body: Pose3D
+    root_m: NDArray[np.float64] | None
+    root_std_m: NDArray[np.float64] | None
+    contacts: NDArray[np.float64] | None
 
 
 def lift_pose2d(
@@ -61,12 +83,27 @@ def lift_pose2d(
         device: "cpu" (NumPy, no torch needed) or a torch device such as "cuda".
 
     Returns:
-        T frames of LIFTER_20 in the camera's axes with the pelvis at the origin. Every joint is finite; confidence is 0
-        where nothing in the picture spoke for it, and ``std_m`` is larger there.
+        T frames of the weights' output skeleton in the camera's axes with the root at the origin. Every joint is
+        finite; confidence is 0 where nothing in the picture spoke for it, and ``std_m`` is larger there.
 
     Raises:
         InputError: another skeleton than the weights were trained for, no frames, or a height that is not positive.
         MissingExtraError: a device other than "cpu" without torch.
+    """
+    return lift_everything(pose2d, camera, weights=weights, height_m=height_m, device=device).body
+
+
+def lift_everything(
+    pose2d: Pose2D,
+    camera: Camera,
+    *,
+    weights: LifterWeights | None = None,
+    height_m: float = 1.70,
+    device: str = "cpu",
+) -> Lifted:
+    """Lift joints, and with weights that know them also the root's trajectory and foot contacts.
+
+    Args and errors: as of `lift_pose2d`.
     """
     weights = load_weights() if weights is None else weights
     _check(pose2d, weights, height_m)
@@ -75,39 +112,67 @@ def lift_pose2d(
     same_rate = abs(ratio - 1) <= _SAME_RATE
     if not same_rate:
         rays, confidence = at_rate(rays, confidence, ratio)
-    encoded = encode(rays, confidence)
-    virtual_m = (
-        run_lifter(weights, encoded.features) if device == "cpu" else _run_torch(weights, encoded.features, device)
+    encoded = encode(rays, confidence, pose2d.skeleton)
+    numbers = (
+        run_lifter(weights, encoded.features) if device == "cpu" else _on_device(weights, encoded.features, device)
     )
-    xyz_m = cam_from_virtual(virtual_m, encoded.virtual_from_cam).astype(np.float64)
-    if not same_rate:
-        xyz_m = back_to_frames(xyz_m, len(pose2d), ratio)
+    found = read_outputs(weights.meta, numbers, encoded.scale)
     scale = height_m / weights.meta.stature_m
-    seen = evidence(pose2d.confidence)
-    std_m = np.where(seen > 0, np.array(weights.meta.std_m), np.array(weights.meta.std_unseen_m)) * scale
+
+    def at_frames(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        values = values.astype(np.float64)
+        return values if same_rate else back_to_frames(values, len(pose2d), ratio)
+
+    def in_camera(virtual_m: NDArray[np.floating]) -> NDArray[np.float64]:
+        return at_frames(cam_from_virtual(virtual_m, encoded.virtual_from_cam) * scale)
+
+    return Lifted(
+        body=_body(pose2d, weights, in_camera(found.xyz_m), scale),
+        root_m=None if found.root_m is None else in_camera(found.root_m[:, None])[:, 0],
+        root_std_m=None if found.root_std_m is None else at_frames(found.root_std_m * scale),
+        contacts=None if found.contacts is None else at_frames(found.contacts).clip(0, 1),
+    )
+
+
+def _body(pose2d: Pose2D, weights: LifterWeights, xyz_m: NDArray[np.float64], scale: float) -> Pose3D:
+    meta = weights.meta
+    seen = evidence(pose2d.confidence, *meta.skeletons)
+    std_m = np.where(seen > 0, np.array(meta.std_m), np.array(meta.std_unseen_m)) * scale
     return Pose3D(
-        xyz_m=xyz_m * scale,
+        xyz_m=xyz_m,
         confidence=seen,
         std_m=std_m,
         views=(seen > 0).astype(np.int64),
         fps=pose2d.fps,
-        skeleton=weights.meta.skeletons[1],
+        skeleton=meta.skeletons[1],
         frame="camera",
     )
 
 
-def evidence(confidence: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How sure the picture is of each joint of LIFTER_20.
+def evidence(
+    confidence: NDArray[np.floating], points: Skeleton = COCO_17, joints: Skeleton = LIFTER_20
+) -> NDArray[np.float64]:
+    """How sure the picture is of each joint.
 
     Args:
-        confidence: (T, 17) of COCO-17 points.
+        confidence: (T, P) of 2D points.
+        points: names the P points.
+        joints: names the J joints.
 
     Returns:
-        (T, 20) mean confidence of those points that speak for a joint and were seen; 0 where none was.
+        (T, J) mean confidence of those points that speak for a joint and were seen; 0 where none was.
     """
-    total = confidence @ _SPEAKS_FOR.T.astype(np.float64)
-    count = (confidence > 0).astype(np.float64) @ _SPEAKS_FOR.T
+    speaks_for = _speakers(points, joints)
+    total = confidence @ speaks_for
+    count = (confidence > 0).astype(np.float64) @ speaks_for
     return np.asarray(total / np.maximum(count, 1), dtype=np.float64)
+
+
+@functools.cache
+def _speakers(points: Skeleton, joints: Skeleton) -> NDArray[np.float64]:
+    """(P, J) 1 where a point speaks for a joint: the joint itself where it is seen, else its neighbours."""
+    chosen = [(name,) if name in points.joint_names else _EVIDENCE.get(name, (name,)) for name in joints.joint_names]
+    return np.array([[float(point in names) for names in chosen] for point in points.joint_names])
 
 
 def _check(pose2d: Pose2D, weights: LifterWeights, height_m: float) -> None:
@@ -117,18 +182,13 @@ def _check(pose2d: Pose2D, weights: LifterWeights, height_m: float) -> None:
             f"the lifter was trained for {meta.input_skeleton} joints and got {pose2d.skeleton.name}: "
             "use weights for these joints, or a detector for those"
         )
-    if meta.encoding != ENCODING or meta.output_skeleton != LIFTER_20.name:
-        raise InputError(
-            f"these weights need the encoding {meta.encoding!r} and give {meta.output_skeleton}; "
-            f"this version of mocap3d has {ENCODING!r} and {LIFTER_20.name}"
-        )
     if not len(pose2d):
         raise InputError("there are no frames to lift")
     if not (np.isfinite(height_m) and height_m > 0):
         raise InputError(f"height_m must be above 0, got {height_m}")
 
 
-def _run_torch(weights: LifterWeights, features: NDArray[np.floating], device: str) -> NDArray[np.float32]:
+def _on_device(weights: LifterWeights, features: NDArray[np.floating], device: str) -> NDArray[np.float32]:
     try:
         from mocap3d.nets.temporal import run_on_device
     except ModuleNotFoundError as error:

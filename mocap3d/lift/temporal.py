@@ -29,7 +29,7 @@ def run_lifter(weights: LifterWeights, features: NDArray[np.floating]) -> NDArra
         features: (T, F) from ``encoding.encode``, T > 0.
 
     Returns:
-        (T, J, 3) joints in metres in the virtual camera's axes; the root, joint 0, is at the origin.
+        (T, outputs) numbers about each frame; ``outputs.read_outputs`` says which.
     """
     before, after = margins(weights)
     padded = np.pad(features.astype(np.float32), ((before, after), (0, 0)), mode="edge")
@@ -52,12 +52,17 @@ def _valid(weights: LifterWeights, features_TF: NDArray[np.float32]) -> NDArray[
         y_TC = _layer(weights, f"block{i}.point", y_TC)
         skipped = 2 * dilation if weights.meta.causal else dilation
         x_TC = x_TC[skipped : skipped + len(y_TC)] + y_TC
-    xyz_m = (x_TC @ weights.arrays["shrink.weight"] + weights.arrays["shrink.bias"]).reshape(len(x_TC), -1, 3)
-    return np.concatenate([np.zeros_like(xyz_m[:, :1]), xyz_m], axis=1)  # the root
+    outputs_TO = x_TC @ weights.arrays["shrink.weight"] + weights.arrays["shrink.bias"]
+    if weights.meta.direct:
+        before = margins(weights)[0]
+        outputs_TO += features_TF[before : before + len(x_TC)] @ weights.arrays["direct.weight"]
+    return outputs_TO
 
 
 def _taps(x_TC: NDArray[np.float32], dilation: int) -> NDArray[np.float32]:
-    """Each frame beside those one and two dilations later: (T, C) -> (T - 2 dilation, 3C)."""
+    """Each frame beside those one and two dilations later: (T, C) -> (T - 2 dilation, 3C); as it is for 0."""
+    if not dilation:
+        return x_TC
     last = len(x_TC) - 2 * dilation
     return np.concatenate([x_TC[tap * dilation : tap * dilation + last] for tap in range(3)], axis=1)
 

@@ -1,7 +1,7 @@
 """The lifter as a torch module: temporal convolutions of three taps, written as linear layers over shifted frames.
 
 Trains, and runs on CUDA unchanged; ``lift/temporal.py`` is the same arithmetic in NumPy. Shape suffixes: B clips,
-T frames, F features, C channels, J joints.
+T frames, F features, C channels, O outputs.
 
 Reference:
     Pavllo et al., 3D human pose estimation in video with temporal convolutions (VideoPose3D), CVPR 2019. The layers are
@@ -20,7 +20,9 @@ __all__ = [
     "Layer",
     "TemporalLifter",
     "run_on_device",
+    "tap_count",
     "taps",
+    "taps_of_windows",
 ]
 
 
@@ -61,28 +63,39 @@ class Layer(nn.Module):
 class Block(nn.Module):
     """Three taps ``dilation`` frames apart, then one frame at a time; what came in is added."""
 
-    def __init__(self, channels: int, dilation: int, skipped: int, dropout: float) -> None:
+    def __init__(self, channels: int, dilation: int, causal: bool, dropout: float) -> None:
         super().__init__()
         self.dilation = dilation
-        self.skipped = skipped
-        self.wide = Layer(3 * channels, channels, dropout)
+        self.lifted_tap = 2 if causal else 1
+        self.wide = Layer(tap_count(dilation) * channels, channels, dropout)
         self.point = Layer(channels, channels, dropout)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         """(B, T, C) -> (B, T - 2 dilation, C)."""
         y_BTC: Tensor = self.point(self.wide(taps(x_BTC, self.dilation)))
-        return x_BTC[:, self.skipped : self.skipped + y_BTC.shape[1]] + y_BTC
+        skipped = self.lifted_tap * self.dilation
+        return x_BTC[:, skipped : skipped + y_BTC.shape[1]] + y_BTC
+
+    def one_in_three(self, x_BTC: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T / 3, C): the same where frames already stand one dilation apart."""
+        if not self.dilation:
+            return self(x_BTC)
+        y_BTC: Tensor = self.point(self.wide(taps_of_windows(x_BTC)))
+        return x_BTC[:, self.lifted_tap :: 3] + y_BTC
 
 
 class TemporalLifter(nn.Module):
-    """Features of 2D joints over time -> joints in metres around the root.
+    """Features of 2D joints over time -> numbers about the frame that is lifted (``lift/outputs.py`` names them).
 
     Args:
         inputs: features per frame.
-        joints: joints that come out; the first is the root, always at the origin.
+        outputs: numbers that come out per frame.
         channels: width of the hidden layers.
-        dilations: of the first layer and of each block; (1, 3, 9) sees 27 frames.
+        dilations: of the first layer and of each block; (1, 3, 9) sees 27 frames. A layer of dilation 0 has one tap:
+            (0, 0, 0) sees one frame.
         causal: whether the last frame of a window is the one that is lifted (else the middle one).
+        direct: whether the lifted frame's own features also reach the outputs by a matrix of their own: where a joint
+            is seen says most of where it is, and need not be squeezed through every layer.
         dropout: in training.
 
     Attributes:
@@ -90,30 +103,61 @@ class TemporalLifter(nn.Module):
     """
 
     def __init__(
-        self, *, inputs: int, joints: int, channels: int, dilations: tuple[int, ...], causal: bool, dropout: float = 0.0
+        self,
+        *,
+        inputs: int,
+        outputs: int,
+        channels: int,
+        dilations: tuple[int, ...],
+        causal: bool,
+        direct: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         first, *rest = dilations
         span = 2 * sum(dilations)
         self.margins = (span, 0) if causal else (span // 2, span // 2)
         self.first_dilation = first
-        self.expand = Layer(3 * inputs, channels, dropout)
-        self.blocks = nn.ModuleList(Block(channels, d, 2 * d if causal else d, dropout) for d in rest)
-        self.shrink = nn.Linear(channels, 3 * (joints - 1))
+        self.expand = Layer(tap_count(first) * inputs, channels, dropout)
+        self.blocks = nn.ModuleList(Block(channels, d, causal, dropout) for d in rest)
+        self.shrink = nn.Linear(channels, outputs)
+        self.direct = nn.Linear(inputs, outputs, bias=False) if direct else None
 
     def forward(self, features_BTF: Tensor) -> Tensor:
-        """(B, T, F) -> (B, T - (window - 1), J, 3): only frames whose whole window is there."""
+        """(B, T, F) -> (B, T - (window - 1), outputs): only frames whose whole window is there."""
         x_BTC = self.expand(taps(features_BTF, self.first_dilation))
         for block in self.blocks:
             x_BTC = block(x_BTC)
-        xyz_BTJ3 = self.shrink(x_BTC).unflatten(-1, (-1, 3))
-        return torch.cat([torch.zeros_like(xyz_BTJ3[:, :, :1]), xyz_BTJ3], dim=2)
+        return self._out(x_BTC, features_BTF)
+
+    def one_output(self, windows_BTF: Tensor) -> Tensor:
+        """Windows (B, window, F) -> (B, 1, outputs), without the frames that reach no output.
+
+        In inference equal to `forward`; in training the normalisation sees only what is used. Needs dilations
+        1, 3, 9, ... (the strided form of VideoPose3D).
+        """
+        spread = [d for d in (self.first_dilation, *(block.dilation for block in self.blocks)) if d]
+        if spread != [3**i for i in range(len(spread))]:
+            raise ValueError(f"one_output needs the dilations 1, 3, 9, ..., not {spread}")
+        x_BTC = self.expand(taps_of_windows(windows_BTF) if self.first_dilation else windows_BTF)
+        for block in self.blocks:
+            x_BTC = block.one_in_three(x_BTC)
+        return self._out(x_BTC, windows_BTF)
+
+    def _out(self, x_BTC: Tensor, features_BTF: Tensor) -> Tensor:
+        outputs_BTO: Tensor = self.shrink(x_BTC)
+        if self.direct is not None:
+            first = self.margins[0]
+            outputs_BTO = outputs_BTO + self.direct(features_BTF[:, first : first + x_BTC.shape[1]])
+        return outputs_BTO
 
     def folded_arrays(self) -> dict[str, Tensor]:
         """Weights and biases of inference by the names of ``lift/lifter_weights.py``."""
         arrays = {"shrink.weight": self.shrink.weight.T, "shrink.bias": self.shrink.bias}
         for name, layer in self._layers():
             arrays[f"{name}.weight"], arrays[f"{name}.bias"] = layer.folded()
+        if self.direct is not None:
+            arrays["direct.weight"] = self.direct.weight.T
         return {name: array.detach().float().cpu().contiguous() for name, array in arrays.items()}
 
     @torch.no_grad()
@@ -123,6 +167,8 @@ class TemporalLifter(nn.Module):
         self.shrink.bias.copy_(arrays["shrink.bias"])
         for name, layer in self._layers():
             layer.unfold(arrays[f"{name}.weight"], arrays[f"{name}.bias"])
+        if self.direct is not None:
+            self.direct.weight.copy_(arrays["direct.weight"].T)
 
     def _layers(self) -> list[tuple[str, Layer]]:
         named = [(name.removeprefix("blocks."), module) for name, module in self.named_modules()]
@@ -133,10 +179,22 @@ class TemporalLifter(nn.Module):
         ]
 
 
+def tap_count(dilation: int) -> int:
+    """How many frames a layer looks at: three, or one if they would be the same."""
+    return 3 if dilation else 1
+
+
 def taps(x_BTC: Tensor, dilation: int) -> Tensor:
-    """Each frame beside those one and two dilations later: (B, T, C) -> (B, T - 2 dilation, 3C)."""
+    """Each frame beside those one and two dilations later: (B, T, C) -> (B, T - 2 dilation, 3C); as it is for 0."""
+    if not dilation:
+        return x_BTC
     last = x_BTC.shape[1] - 2 * dilation
     return torch.cat([x_BTC[:, tap * dilation : tap * dilation + last] for tap in range(3)], dim=-1)
+
+
+def taps_of_windows(x_BTC: Tensor) -> Tensor:
+    """Three frames that follow each other side by side, each used once: (B, T, C) -> (B, T / 3, 3C)."""
+    return x_BTC.unflatten(1, (-1, 3)).flatten(2)
 
 
 @torch.inference_mode()
@@ -158,14 +216,18 @@ def run_on_device(
         device: "cpu", "cuda", "cuda:1".
 
     Returns:
-        (T, J, 3) metres around the root.
+        (T, outputs), float32.
     """
-    joints = len(arrays["shrink.bias"]) // 3 + 1
     lifter = TemporalLifter(
-        inputs=features.shape[1], joints=joints, channels=len(arrays["expand.bias"]), dilations=dilations, causal=causal
+        inputs=features.shape[1],
+        outputs=len(arrays["shrink.bias"]),
+        channels=len(arrays["expand.bias"]),
+        dilations=dilations,
+        causal=causal,
+        direct="direct.weight" in arrays,
     )
     lifter.load_folded_arrays({name: torch.from_numpy(array) for name, array in arrays.items()})
     clip = torch.from_numpy(np.pad(features.astype(np.float32), (lifter.margins, (0, 0)), mode="edge"))
-    xyz_TJ3: Tensor = lifter.eval().to(device)(clip[None].to(device))[0]
-    lifted: NDArray[np.float32] = xyz_TJ3.cpu().numpy()
-    return lifted
+    outputs_TO: Tensor = lifter.eval().to(device)(clip[None].to(device))[0]
+    outputs: NDArray[np.float32] = outputs_TO.cpu().numpy()
+    return outputs

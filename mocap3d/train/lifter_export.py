@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import COCO_17, LIFTER_20
 from mocap3d.data_prep.cmu import STATURE_M
-from mocap3d.lift.encoding import ENCODING, FEATURES
+from mocap3d.lift.encoding import ENCODING
 from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, save_weights
 from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_data import MotionBank

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.skeletons import COCO_17
-from mocap3d.lift.encoding import FEATURES, cam_from_virtual, encode, virtual_from_cam_points
+from mocap3d.lift.encoding import cam_from_virtual, encode, virtual_from_cam_points
 
 HIPS = [COCO_17.index("left_hip"), COCO_17.index("right_hip")]
 LEGS = [COCO_17.index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle")]
@@ -46,7 +46,7 @@ def test_features_of_one_frame_by_hand():
     np.testing.assert_allclose(result.virtual_from_cam[0], R, atol=1e-12)
     uv = [[(R @ ray)[0] / (R @ ray)[2], (R @ ray)[1] / (R @ ray)[2]] for ray in rays[0]]
     scale = math.sqrt(sum(u * u + v * v for u, v in uv) / sum(y * y for y in yardstick))
-    assert result.features.shape == (1, FEATURES)
+    assert result.features.shape == (1, 52)
     for joint, (u, v) in zip(joints_of(result.features)[0], uv, strict=True):
         np.testing.assert_allclose(joint, [u / scale, v / scale, 0.8], atol=1e-9)
     assert result.features[0, -1] == 0

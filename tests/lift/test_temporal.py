@@ -16,12 +16,14 @@ def features(frames=60, seed=1):
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("frames", [1, 2, 26, 27, 60])
-def test_numpy_equals_torch(causal, frames):
+@pytest.mark.parametrize("dilations", [(0, 0, 0), (1, 3, 9)])
+@pytest.mark.parametrize("direct", [False, True])
+def test_numpy_equals_torch(causal, frames, dilations, direct):
     """Catches any difference between the two forward passes: capture and training would be two networks."""
-    weights = random_lifter(causal=causal)
+    weights = random_lifter(causal=causal, dilations=dilations, direct=direct)
     ours = run_lifter(weights, features(frames))
-    theirs = run_on_device(weights.arrays, features(frames), dilations=(1, 3, 9), causal=causal, device="cpu")
-    assert ours.shape == (frames, 20, 3)
+    theirs = run_on_device(weights.arrays, features(frames), dilations=dilations, causal=causal, device="cpu")
+    assert ours.shape == (frames, 57)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -47,18 +49,41 @@ def test_equals_a_convolution_tap_by_tap(causal):
             out[t] = [a + b for a, b in zip(kept, point, strict=True)]
         h = out
     last = np.array(h[0]) @ weights.arrays["shrink.weight"] + weights.arrays["shrink.bias"]
-    np.testing.assert_allclose(run_lifter(weights, x)[target, 1:].ravel(), last, atol=1e-5)
+    np.testing.assert_allclose(run_lifter(weights, x)[target], last, atol=1e-5)
 
 
-@pytest.mark.parametrize(("causal", "first", "last"), [(False, 37, 63), (True, 24, 50)])
-def test_the_receptive_field_is_27_frames(causal, first, last):
+@pytest.mark.parametrize(
+    ("dilations", "frames"), [((0, 0), 1), ((1, 3), 9), ((1, 3, 9), 27), ((1, 3, 9, 27), 81), ((1, 3, 9, 27, 81), 243)]
+)
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_receptive_field_is_as_stated(causal, dilations, frames):
     """Catches a window that is longer than stated, or a causal lifter that looks ahead: measured by gradient."""
-    net = TemporalLifter(inputs=52, joints=20, channels=16, dilations=(1, 3, 9), causal=causal).double().eval()
-    before, _ = net.margins
-    x = torch.randn(1, 101, 52, dtype=torch.float64, requires_grad=True)
-    net(x)[0, 50 - before].abs().sum().backward()  # output n belongs to frame n + before
+    net = TemporalLifter(inputs=5, outputs=6, channels=16, dilations=dilations, causal=causal, direct=True)
+    before, after = net.double().eval().margins
+    x = torch.randn(1, 501, 5, dtype=torch.float64, requires_grad=True)
+    net(x)[0, 250 - before].abs().sum().backward()  # output n belongs to frame n + before
     touched = torch.nonzero(x.grad[0].abs().sum(dim=1)).ravel()
-    assert (int(touched[0]), int(touched[-1])) == (first, last)
+    assert (int(touched[0]), int(touched[-1])) == (
+        (251 - frames, 250) if causal else (250 - frames // 2, 250 + frames // 2)
+    )
+    assert before + after + 1 == frames
+
+
+@pytest.mark.parametrize("dilations", [(0, 0, 0), (1, 3), (1, 3, 9), (1, 3, 9, 27)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_strided_form_equals_the_dense_form(causal, dilations):
+    """Catches a training form that lifts another frame, or from other frames, than the form that is shipped."""
+    torch.manual_seed(0)
+    net = TemporalLifter(inputs=5, outputs=6, channels=16, dilations=dilations, causal=causal, direct=True)
+    with torch.no_grad():
+        for name, buffer in net.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.uniform_(0.5, 1.5)
+    net.double().eval()
+    window = sum(net.margins) + 1
+    x = torch.randn(1, 120, 5, dtype=torch.float64)
+    windows = x[0].unfold(0, window, 1).transpose(1, 2)
+    torch.testing.assert_close(net.one_output(windows)[:, 0], net(x)[0], atol=1e-12, rtol=0)
 
 
 def test_a_long_clip_in_pieces_equals_the_whole(monkeypatch):
@@ -77,8 +102,3 @@ def test_ends_are_repeated():
     np.testing.assert_allclose(run_lifter(weights, clip), run_lifter(weights, held)[13:-13], atol=1e-6)
     assert margins(weights) == (13, 13)
     assert margins(random_lifter(causal=True)) == (26, 0)
-
-
-def test_the_root_is_the_origin():
-    """Catches a root that wanders: everything else is relative to it."""
-    assert (run_lifter(random_lifter(), features())[:, 0] == 0).all()

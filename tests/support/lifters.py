@@ -27,8 +27,9 @@ def random_lifter(*, causal: bool = False, channels: int = 24, seed: int = 0, **
         "trained": {"steps": 0},
     }
     rng = np.random.default_rng(seed)
+    meta = LifterMeta(**{**fields, **changes})
     arrays = {
         name: rng.normal(0, 0.6 / np.sqrt(shape[0]), shape).astype(np.float32)
-        for name, shape in array_shapes(52, channels, 2, 20).items()
+        for name, shape in array_shapes(meta).items()
     }
-    return LifterWeights(meta=LifterMeta(**{**fields, **changes}), arrays=arrays)
+    return LifterWeights(meta=meta, arrays=arrays)
