@@ -56,7 +56,9 @@ def read_expmap(path: Path) -> NDArray[np.float64]:
     if not len(values) or values.shape[1] != COLUMNS:
         raise FileFormatError(f"expected lines of {COLUMNS} numbers, got {values.shape}", path=path)
     if not np.isfinite(values).all():
-        raise FileFormatError("a number is not finite", path=path, line=int(np.argwhere(~np.isfinite(values))[0, 0]) + 1)
+        raise FileFormatError(
+            "a number is not finite", path=path, line=int(np.argwhere(~np.isfinite(values))[0, 0]) + 1
+        )
     return values
 
 
