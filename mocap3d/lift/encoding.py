@@ -7,7 +7,10 @@ it tells motion towards the camera. Nothing looks at a later frame, so a causal 
 
 Capture and training both call `encode`; there is no second implementation.
 
-Features of one frame: (u, v, confidence) of each joint, then the scale's rate; 52 numbers for COCO-17.
+Features of one frame: (u, v, confidence) of each joint, then the scale's rate; 52 numbers for COCO-17. That is
+``hip-rays-1``. ``hip-rays-2`` adds what a body of known bones tells about depth: a bone that looks shorter than it is
+points towards the camera or away, by sqrt(length^2 - seen length^2). One number for each bone (0 where an end is not
+known), and the logarithm of the scale at which the two bones that look longest have their length, over the first scale.
 
 * seen: u, v, confidence > 0
 * filled in (finite, confidence 0): u, v, 0
@@ -28,6 +31,9 @@ from mocap3d.base.skeletons import COCO_17, HUMAN36M_17
 __all__ = [
     "ENCODING",
     "ENCODINGS",
+    "FORESHORTENED",
+    "SCREEN_NORMALISED",
+    "SCREEN_NORMALISED",
     "Encoded",
     "cam_from_virtual",
     "encode",
@@ -36,8 +42,9 @@ __all__ = [
 ]
 
 ENCODING = "hip-rays-1"
-SCREEN_NORMALISED = "screen-normalised"  # VideoPose3D's: see ``videopose3d.py``
-ENCODINGS = (ENCODING, SCREEN_NORMALISED)
+FORESHORTENED = "hip-rays-2"
+SCREEN_NORMALISED = "screen-normalised"  # VideoPose3D's: see ``screen_encoding.py``
+ENCODINGS = (ENCODING, FORESHORTENED, SCREEN_NORMALISED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,40 +57,69 @@ class _Points:
         face: points of the face.
         yardstick_m: (J,) RMS distance from the mid-hip, at right angles to the view, on the training bodies (1.70 m):
             the yardstick that stays comparable when some joints are not seen.
+        bones: (B, 2) joints that keep their distance, limbs first.
+        lengths_m: (B,) how long they are on a body of 1.70 m.
+        limbs: how many of the bones are thighs, shanks, upper arms and forearms.
     """
 
     hips: tuple[int, ...]
     shoulders: tuple[int, ...]
     face: tuple[int, ...]
     yardstick_m: NDArray[np.float64]
+    bones: NDArray[np.int64]
+    lengths_m: NDArray[np.float64]
+    limbs: int = 8
 
 
-def _points(skeleton: Skeleton, hips: str, face: str, yardstick_m: list[float]) -> _Points:
+_LIMBS_M = {("hip", "knee"): 0.414, ("knee", "ankle"): 0.421, ("shoulder", "elbow"): 0.270, ("elbow", "wrist"): 0.240}
+_COCO_BONES_M = {
+    ("left_hip", "right_hip"): 0.24, ("left_shoulder", "right_shoulder"): 0.34,
+    ("left_shoulder", "left_hip"): 0.48, ("right_shoulder", "right_hip"): 0.48,
+    ("nose", "left_ear"): 0.14, ("nose", "right_ear"): 0.14,
+    ("nose", "left_shoulder"): 0.27, ("nose", "right_shoulder"): 0.27,
+}  # fmt: skip
+_HUMAN36M_BONES_M = {
+    ("pelvis", "left_hip"): 0.124, ("pelvis", "right_hip"): 0.124, ("pelvis", "spine"): 0.217,
+    ("spine", "thorax"): 0.239, ("thorax", "neck"): 0.113, ("neck", "head"): 0.107,
+    ("thorax", "left_shoulder"): 0.141, ("thorax", "right_shoulder"): 0.141,
+}  # fmt: skip
+
+
+def _points(
+    skeleton: Skeleton, face: str, yardstick_m: list[float], other_bones_m: dict[tuple[str, str], float]
+) -> _Points:
+    limbs_m = {
+        (f"{side}_{a}", f"{side}_{b}"): length for side in ("left", "right") for (a, b), length in _LIMBS_M.items()
+    }
+    bones_m = limbs_m | other_bones_m
     return _Points(
-        hips=tuple(skeleton.index(name) for name in hips.split()),
-        shoulders=tuple(skeleton.index(name) for name in ("left_shoulder", "right_shoulder")),
+        hips=(skeleton.index("left_hip"), skeleton.index("right_hip")),
+        shoulders=(skeleton.index("left_shoulder"), skeleton.index("right_shoulder")),
         face=tuple(skeleton.index(name) for name in face.split()),
         yardstick_m=np.array(yardstick_m),
+        bones=np.array([[skeleton.index(name) for name in bone] for bone in bones_m]),
+        lengths_m=np.array(list(bones_m.values())),
     )
 
 
 _POINTS = {
     COCO_17.name: _points(
         COCO_17,
-        "left_hip right_hip",
         "nose left_eye right_eye left_ear right_ear",
         [0.60, 0.64, 0.64, 0.63, 0.63, 0.50, 0.50, 0.40, 0.40, 0.50, 0.50, 0.08, 0.08, 0.38, 0.38, 0.71, 0.71],
+        _COCO_BONES_M,
     ),
     HUMAN36M_17.name: _points(
         HUMAN36M_17,
-        "left_hip right_hip",
         "neck head",
         [0.0, 0.09, 0.40, 0.75, 0.09, 0.40, 0.75, 0.21, 0.44, 0.51, 0.59, 0.40, 0.31, 0.35, 0.40, 0.31, 0.35],
+        _HUMAN36M_BONES_M,
     ),
 }
 # Distance face-shoulders to shoulders-hips of an upright body: where hips are expected when only those above are seen.
 _TORSO_PER_NECK = 2.5
 _MIN_DEPTH = 0.05  # of a unit ray: points more than 87 degrees off the virtual axis are held at its rim
+_DEEPEST = 1.1  # a bone may be a little longer than the table says, or nearer than the hips
 _RATE_GAIN = 10.0  # brings the scale's change per frame to the size of the other features
 
 
@@ -110,27 +146,34 @@ def feature_count(encoding: str, skeleton: Skeleton) -> int:
     """
     if encoding == SCREEN_NORMALISED:
         return 2 * len(skeleton)
-    if encoding != ENCODING or skeleton.name not in _POINTS:
+    if encoding not in (ENCODING, FORESHORTENED) or skeleton.name not in _POINTS:
         raise InputError(
             f"this version of mocap3d cannot encode {skeleton.name} as {encoding!r}; it has {', '.join(ENCODINGS)}, "
-            f"and {ENCODING} for {', '.join(_POINTS)}"
+            f"the first two for {' and '.join(_POINTS)}"
         )
-    return 3 * len(skeleton) + 1
+    by_bone = len(_POINTS[skeleton.name].bones) + 1 if encoding == FORESHORTENED else 0
+    return 3 * len(skeleton) + 1 + by_bone
 
 
-def encode(rays: NDArray[np.floating], confidence: NDArray[np.floating], skeleton: Skeleton = COCO_17) -> Encoded:
-    """Encode rays of joints as `ENCODING`; any number of clips at once.
+def encode(
+    rays: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    skeleton: Skeleton = COCO_17,
+    encoding: str = ENCODING,
+) -> Encoded:
+    """Encode rays of joints; any number of clips at once.
 
     Args:
         rays: (..., T, J, 3) in the camera frame with z = 1; NaN where not seen.
         confidence: (..., T, J), 0 where not seen or filled in.
         skeleton: names the J joints: COCO_17 or HUMAN36M_17.
+        encoding: `ENCODING` or `FORESHORTENED`.
 
     Returns:
         Features, scale, and the rotation that undoes the virtual camera, in the dtype of ``rays``.
     """
-    count = feature_count(ENCODING, skeleton)
-    body = _POINTS[skeleton.name]
+    features = np.empty((*rays.shape[:-2], feature_count(encoding, skeleton)), dtype=rays.dtype)
+    body, joints = _POINTS[skeleton.name], 3 * len(skeleton)
     known = np.isfinite(rays).all(axis=-1)
     points = np.where(known[..., None], rays, 0)
     virtual_from_cam = _rotation_to_z(_root_xy(points[..., :2], known, body))
@@ -138,13 +181,14 @@ def encode(rays: NDArray[np.floating], confidence: NDArray[np.floating], skeleto
     uv = turned[..., :2] / np.maximum(turned[..., 2:], _MIN_DEPTH)
     uv = np.where(known[..., None], uv, 0)
     scale = _scale(uv, known & (confidence > 0), known, body)
-    features = np.empty((*rays.shape[:-2], count), dtype=rays.dtype)
-    by_joint = features[..., :-1].reshape(*rays.shape[:-1], 3)
+    by_joint = features[..., :joints].reshape(*rays.shape[:-1], 3)
     by_joint[..., :2] = uv / scale[..., None, None]
     by_joint[..., 2] = np.where(known, confidence, 0)
-    features[..., :-1] = by_joint.reshape(*rays.shape[:-2], -1)
-    features[..., 0, -1] = 0
-    features[..., 1:, -1] = np.clip(_RATE_GAIN * np.diff(np.log(scale), axis=-1), -3, 3)
+    features[..., :joints] = by_joint.reshape(*rays.shape[:-2], -1)
+    features[..., 0, joints] = 0
+    features[..., 1:, joints] = np.clip(_RATE_GAIN * np.diff(np.log(scale), axis=-1), -3, 3)
+    if encoding == FORESHORTENED:
+        features[..., joints + 1 :] = _foreshortening(by_joint[..., :2], known, body)
     return Encoded(features=features, virtual_from_cam=virtual_from_cam, scale=scale)
 
 
@@ -211,3 +255,22 @@ def _scale(
     last = np.maximum.accumulate(np.where(valid, np.arange(scale.shape[-1]), -1), axis=-1)
     held = np.take_along_axis(scale, np.maximum(last, 0), axis=-1)
     return np.where(last < 0, 1, held).astype(uv.dtype)
+
+
+def _foreshortening(xy_m: NDArray[np.floating], known: NDArray[np.bool_], body: _Points) -> NDArray[np.floating]:
+    """What bones of known length tell about depth: (..., T, B + 1).
+
+    Args:
+        xy_m: (..., T, J, 2) joints in the picture over the scale.
+        known: (..., T, J).
+        body: names the bones.
+    """
+    first, second = body.bones.T
+    both = known[..., first] & known[..., second]
+    seen_m = np.sqrt(((xy_m[..., first, :] - xy_m[..., second, :]) ** 2).sum(axis=-1))
+    ratio = np.where(both, seen_m / body.lengths_m.astype(xy_m.dtype), 0)
+    longest = np.partition(ratio[..., : body.limbs], body.limbs - 2, axis=-1)[..., -2:].mean(axis=-1, keepdims=True)
+    # Nearer to 1 than to what one wrong joint may make of it; 1 where no limb is known.
+    longest = np.where(longest > 0, np.clip(longest, 0.5, 2), 1)
+    depth_m = body.lengths_m * np.sqrt(np.maximum(_DEEPEST - (ratio / longest) ** 2, 0))
+    return np.concatenate([np.where(both, depth_m, 0), np.log(longest)], axis=-1)

@@ -19,10 +19,11 @@ from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import px_to_rays
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import COCO_17, LIFTER_20
-from mocap3d.lift.encoding import cam_from_virtual, encode
+from mocap3d.lift.encoding import SCREEN_NORMALISED, cam_from_virtual, encode
 from mocap3d.lift.lifter_weights import LifterWeights, load_weights
 from mocap3d.lift.outputs import read_outputs
 from mocap3d.lift.resample import at_rate, back_to_frames
+from mocap3d.lift.screen_encoding import encode_screen, px_to_screen
 from mocap3d.lift.temporal import run_lifter
 
 __all__ = [
@@ -107,12 +108,14 @@ def lift_everything(
     """
     weights = load_weights() if weights is None else weights
     _check(pose2d, weights, height_m)
-    rays, confidence = px_to_rays(camera, pose2d.xy_px), pose2d.confidence
+    on_screen = weights.meta.encoding == SCREEN_NORMALISED
+    points = px_to_screen(camera, pose2d.xy_px) if on_screen else px_to_rays(camera, pose2d.xy_px)
+    confidence = pose2d.confidence
     ratio = float(pose2d.fps / weights.meta.fps)
     same_rate = abs(ratio - 1) <= _SAME_RATE
     if not same_rate:
-        rays, confidence = at_rate(rays, confidence, ratio)
-    encoded = encode(rays, confidence, pose2d.skeleton)
+        points, confidence = at_rate(points, confidence, ratio)
+    encoded = (encode_screen if on_screen else encode)(points, confidence, pose2d.skeleton)
     numbers = (
         run_lifter(weights, encoded.features) if device == "cpu" else _on_device(weights, encoded.features, device)
     )
