@@ -33,7 +33,6 @@ __all__ = [
     "ENCODINGS",
     "FORESHORTENED",
     "SCREEN_NORMALISED",
-    "SCREEN_NORMALISED",
     "Encoded",
     "cam_from_virtual",
     "encode",
