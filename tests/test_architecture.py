@@ -31,11 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(STAGES, SHARED),
     "clip": {"base", "output"},
     "pipeline": STAGES | SHARED | {"clip"},
+    "protocol": STAGES
+    | SHARED
+    | {"data_prep"},  # as pipeline joins the stages of a capture, it joins those of a judgement
     "train": STAGES | SHARED | {"data_prep"},  # data_prep owns the HDF5 layout that training reads
     "data_prep": {"", "base", "weights", "clip", "pipeline", "nets"} | STAGES,
     "viewers": {"", "base", "clip", "pipeline"} | STAGES,
     "": {"base", "clip", "pipeline"} | STAGES,
-    "cli": {"", "base", "clip", "data_prep", "examples", "nets", "pipeline", "train", "viewers", "weights"} | STAGES,
+    "cli": {"", "base", "clip", "data_prep", "examples", "nets", "pipeline", "protocol", "train", "viewers", "weights"}
+    | STAGES,
     "__main__": {"cli"},
 }
 

@@ -15,7 +15,9 @@ import typer
 import mocap3d
 from mocap3d.base.errors import Mocap3dError
 from mocap3d.cli._capture import capture, demo
+from mocap3d.cli._check import data_check
 from mocap3d.cli._data import data_prepare
+from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
 from mocap3d.cli._training import train_lifter_command
 
@@ -32,13 +34,17 @@ data_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Prepar
 train_app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Train the networks (needs the extra mocap3d[train])."
 )
+evaluate_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Judge the networks.")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
+app.add_typer(evaluate_app, name="evaluate")
 app.command()(capture)
 app.command()(demo)
 app.command()(info)
 data_app.command("prepare")(data_prepare)
+data_app.command("check")(data_check)
 train_app.command("lifter")(train_lifter_command)
+evaluate_app.command("lifter")(evaluate_lifter_command)
 
 _INTERRUPTED = 130
 

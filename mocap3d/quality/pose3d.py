@@ -250,7 +250,7 @@ def scaled_m(predicted_m: ArrayLike, truth_m: ArrayLike) -> Floats:
         InputError: shapes differ.
     """
     predicted, truth = _pair(predicted_m, truth_m)
-    known = np.isfinite(predicted).all(axis=-1) & np.isfinite(truth).all(axis=-1)
+    known = np.asarray(np.isfinite(predicted).all(axis=-1) & np.isfinite(truth).all(axis=-1))
     p, t = np.where(known[..., None], predicted, 0.0), np.where(known[..., None], truth, 0.0)
     size = (p * p).sum(axis=(-2, -1))
     scale = np.ones_like(size)
