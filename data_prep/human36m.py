@@ -6,36 +6,36 @@ Source: Ionescu et al., Human3.6M, TPAMI 2014; http://vision.imar.ro/human3.6m
 
 from __future__ import annotations
 
-import hashlib
-import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mocap3d.data_prep.cmu import gaze_correction_rad
-from mocap3d.data_prep.human36m_cameras import SUBJECTS, human36m_cameras
-from mocap3d.data_prep.human36m_expmap import expmap_joints_mm, read_expmap
+from mocap3d.data_prep.human36m_archive import unpacked
+from mocap3d.data_prep.human36m_cameras import CAMERA_IDS, SUBJECTS, human36m_cameras
+from mocap3d.data_prep.human36m_detect import MoveNetVideos, VideoDetector, find_videos
+from mocap3d.data_prep.human36m_form import Form, Recording
 from mocap3d.data_prep.human36m_joints import joints_from_32
-from mocap3d.data_prep.human36m_level import Floor, find_floor, level, level_rotation, median_up
-from mocap3d.data_prep.human36m_room import place_in_room, true_view
+from mocap3d.data_prep.human36m_keypoints import find_keypoints, first_frames, read_keypoints
+from mocap3d.data_prep.human36m_names import official_name, takes
+from mocap3d.data_prep.human36m_positions import find_npz, find_positions
+from mocap3d.data_prep.human36m_room import true_view
+from mocap3d.data_prep.human36m_text import find_text
 from mocap3d.data_prep.motion_file import MotionSequence, MotionWriter
-from numpy.typing import NDArray
 
-from mocap3d.base.errors import InputError, Mocap3dWarning
+from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.skeleton import Skeleton
-from mocap3d.base.skeletons import HUMAN36M_17, HUMAN36M_32
+from mocap3d.base.skeletons import HUMAN36M_17
 
-__all__ = ["FPS", "LICENCE", "prepare_human36m"]
+__all__ = ["FPS", "LICENCE", "TRUE_VIEW", "find_form", "prepare_human36m"]
 
 FPS: Final = Fraction(50)
 LICENCE: Final = "Human3.6M (vision.imar.ro/human3.6m): academic use only, not to be redistributed"
-_SPREAD_MM: Final = 200.0
-# Files of S5 that are copies of other subjects' (S9, S8, S11, S6) in every known mirror of the text form.
-_COPIES: Final = frozenset(
-    f"S5/{action}_{take}" for action in ("discussion", "smoking", "sittingdown", "posing") for take in (1, 2)
-)
+TRUE_VIEW: Final = "true"
+
+Progress = Callable[[int, int], None]
 
 
 def prepare_human36m(
@@ -43,77 +43,176 @@ def prepare_human36m(
     out: Path | str,
     *,
     joints: Skeleton = HUMAN36M_17,
-    progress: Callable[[int, int], None] | None = None,
+    partial: bool = False,
+    detect: VideoDetector | str | None = None,
+    progress: Progress | None = None,
 ) -> Path:
-    """Convert a folder of Human3.6M into one motion-data file.
+    """Convert Human3.6M into one motion-data file with cameras and 2D views; an interrupted run goes on.
+
+    The views are the true joints projected through the true lenses, what ``data_2d_h36m_*.npz`` files in the source
+    hold, and, when asked for, our own detections in the official videos.
 
     Args:
-        source: folder that holds ``S1/walking_1.txt`` and so on.
-        out: the HDF5 file to write.
-        joints: HUMAN36M_17 or LIFTER_20.
-        progress: called with (sequences done, sequences in all).
+        source: a folder (or .tgz, .tar, .zip) that holds one of the forms that `find_form` knows, at any depth.
+        out: the HDF5 file to write. With ``detect``, one that is there is completed.
+        joints: HUMAN36M_17 or LIFTER_20; the face point of the latter needs the exponential-map form, in others it is
+            missing (NaN, confidence 0).
+        partial: take what is there; otherwise all seven subjects and their 30 takes must be.
+        detect: a network for the videos (``mocap3d.data_prep.human36m_detect``), or its name.
+        progress: called with (sequences and videos done, in all).
+
+    Returns:
+        The path of the file.
 
     Raises:
-        InputError: nothing to convert.
+        InputError: no form found, files missing (the message names the first), or detections asked for a form that has
+            lost where people stood in the videos.
         FileFormatError: a file that cannot be read.
+        MissingExtraError: cdflib is needed.
     """
-    folder = Path(source)
-    files = {s: sorted(p for p in folder.glob(f"**/{s}/*.txt")) for s in SUBJECTS}
-    total = sum(map(len, files.values()))
-    if not total:
-        raise InputError(f"no Human3.6M files under {source}")
-    copies = _copies([path for paths in files.values() for path in paths])
-    done = 0
-    with MotionWriter(Path(out)) as writer:
-        for subject, paths in files.items():
-            wanted = [path for path in paths if path not in copies]
-            for camera in human36m_cameras(subject).values() if wanted else ():
-                writer.add_camera(subject, camera)
-            for sequence in _takes(subject, wanted, joints):
-                if not writer.has(sequence.subject, sequence.action):
-                    writer.add(sequence)
-                    for name, camera in human36m_cameras(subject).items():
-                        xy_px, confidence = true_view(camera, sequence.xyz_m.astype(np.float64))
-                        writer.add_view(subject, sequence.action, name, "true", xy_px, confidence, joints)
-                done += 1
-                if progress is not None:
-                    progress(done, total - len(copies))
+    detector = MoveNetVideos(detect) if isinstance(detect, str) else detect
+    with unpacked(Path(source)) as folders:
+        form = find_form(folders)
+        if form is None:
+            raise InputError(f"{source} holds no form of Human3.6M: no D3_Positions, 3D_positions, npz or text files")
+        if not partial:
+            _refuse_gaps(form, source)
+        keypoints = [path for folder in folders for path in find_keypoints(folder)]
+        if not form.as_recorded and (detector or keypoints):
+            raise InputError(f"{form.name} has lost where people stood: joints seen in the videos do not fit it")
+        with MotionWriter(Path(out), extend=detector is not None) as writer:
+            job = _Job(form=form, folders=folders, writer=writer, joints=joints, partial=partial)
+            videos = job.videos(detector, source) if detector else {}
+            tell = _Counter(progress, sum(map(len, form.files.values())) + len(videos))
+            job.write_sequences(tell)
+            for path in keypoints:
+                job.write_keypoints(path)
+            if detector:
+                job.write_detections(detector, videos, tell)
     return Path(out)
 
 
-def _copies(paths: list[Path]) -> set[Path]:
-    copies = {path for path in paths if f"{path.parent.name}/{path.stem}" in _COPIES}
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path not in copies:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest in seen:
-                warnings.warn(f"{path} repeats {seen[digest]}: dropped", Mocap3dWarning, stacklevel=3)
-                copies.add(path)
-            seen.setdefault(digest, path)
-    return copies
+def find_form(folders: list[Path]) -> Form | None:
+    """The form of Human3.6M that lies in one of the folders, or None.
+
+    In the order of preference: official ``D3_Positions``, the same from MATLAB, the ``.h5`` release,
+    ``D3_Positions_mono``, VideoPose3D's ``data_3d_h36m.npz``, exponential-map text.
+
+    Raises:
+        InputError: two files of one take.
+        FileFormatError: a damaged ``data_3d_h36m.npz``.
+    """
+    for find in (find_positions, find_npz, find_text):
+        for folder in folders:
+            form = find(folder)
+            if form is not None:
+                return form
+    return None
 
 
-def _takes(subject: str, paths: list[Path], joints: Skeleton) -> Iterator[MotionSequence]:
-    clips = {path: expmap_joints_mm(read_expmap(path)) for path in paths}
-    floors = {path: find_floor(clip, _rough_up(clip), prior_weight=0.1) for path, (clip, _) in clips.items()}
-    spread = [floor for floor in floors.values() if floor.spread_mm > _SPREAD_MM]
-    prior = median_up(spread or list(floors.values())) if floors else np.array([0.0, 1.0, 0.0])
-    cameras = human36m_cameras(subject).values()
-    placed = {}
-    for path, (clip_mm, frame_from_head) in clips.items():
-        floor = find_floor(clip_mm, prior)
-        xyz_m, turn = place_in_room(level(clip_mm, floor) / 1000, cameras, f"{subject}/{path.stem}")
-        placed[path] = xyz_m, turn @ level_rotation(floor) @ frame_from_head
-    pitch_rad = gaze_correction_rad(np.concatenate([head for _, head in placed.values()])) if placed else 0.0
-    for path, (xyz_m, head) in placed.items():
-        xyz_m = joints_from_32(xyz_m, joints, head, pitch_rad).astype(np.float32)
-        yield MotionSequence.seen(subject, path.stem, xyz_m, FPS, joints, LICENCE)
+def _refuse_gaps(form: Form, source: Path | str) -> None:
+    missing = [
+        name
+        for subject in SUBJECTS
+        for take in takes()
+        if take not in form.files[subject] and (name := form.expected(subject, take)) is not None
+    ]
+    if missing:
+        raise InputError(
+            f"{source} ({form.name}) lacks {len(missing)} files, the first is {missing[0]}; "
+            "bring them, or take what is there with --partial"
+        )
 
 
-def _rough_up(joints_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the feet to the chest in the first frame: people begin standing."""
-    index = HUMAN36M_32.index
-    feet = (joints_mm[0, index("left_ankle")] + joints_mm[0, index("right_ankle")]) / 2
-    up = joints_mm[0, index("thorax")] - feet
-    return np.asarray(up / max(float(np.linalg.norm(up)), 1e-9))
+class _Counter:
+    """Counts what is done and tells it."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, count: int = 1) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Job:
+    """One run of `prepare_human36m`."""
+
+    form: Form
+    folders: list[Path]
+    writer: MotionWriter
+    joints: Skeleton
+    partial: bool
+
+    def write_sequences(self, tell: _Counter) -> None:
+        """Sequences, cameras and true views that are not there yet."""
+        for subject, files in self.form.files.items():
+            wanted = frozenset(take for take in files if not self._done(subject, take))
+            tell(len(files) - len(wanted))
+            if not wanted:
+                continue
+            for camera in human36m_cameras(subject).values():
+                self.writer.add_camera(subject, camera)
+            for recording in self.form.read(subject, files, wanted):
+                self._write(subject, recording)
+                tell()
+
+    def write_keypoints(self, path: Path) -> None:
+        """The views of one ``data_2d_h36m_*.npz``, of the sequences that are there."""
+        found = read_keypoints(path)
+        for subject, take, frames in self._sequences():
+            for camera in CAMERA_IDS:
+                points = found.views.get((subject, take, camera))
+                if points is None and self.partial:
+                    continue
+                if points is None or len(points[0]) < frames:
+                    raise FileFormatError(f"{subject} {take} {camera}: fewer frames than the {frames} poses", path=path)
+                if not self.writer.has_view(subject, take, camera, found.detector):
+                    seen = first_frames(points, frames)
+                    self.writer.add_view(subject, take, camera, found.detector, *seen, found.skeleton)
+
+    def videos(self, detector: VideoDetector, source: Path | str) -> dict[tuple[str, str, str], Path]:
+        """(subject, take, camera) -> video that the detector has to watch, or has watched."""
+        wanted = {}
+        for subject, files in self.form.files.items():
+            there = {key: path for folder in self.folders for key, path in find_videos(folder, subject).items()}
+            for take in files:
+                for camera in CAMERA_IDS:
+                    if (take, camera) in there:
+                        wanted[subject, take, camera] = there[take, camera]
+                    elif not self.partial:
+                        name = f"{subject}/Videos/{official_name(subject, take)}.{camera}.mp4"
+                        raise InputError(f"{source} lacks {name}, in which {detector.name} should look for people")
+        return wanted
+
+    def write_detections(
+        self, detector: VideoDetector, videos: dict[tuple[str, str, str], Path], tell: _Counter
+    ) -> None:
+        """Watch the videos whose views are not there yet."""
+        frames = {(subject, take): count for subject, take, count in self._sequences()}
+        for (subject, take, camera), video in videos.items():
+            if not self.writer.has_view(subject, take, camera, detector.name):
+                count = frames[subject, take]
+                seen = first_frames(detector(video, count), count)
+                self.writer.add_view(subject, take, camera, detector.name, *seen, detector.skeleton)
+            tell()
+
+    def _write(self, subject: str, recording: Recording) -> None:
+        xyz_m = joints_from_32(recording.xyz_m, self.joints, recording.world_from_head, recording.face_pitch_rad)
+        sequence = MotionSequence.seen(subject, recording.take, xyz_m.astype(np.float32), FPS, self.joints, LICENCE)
+        self.writer.add(sequence)
+        for name, camera in human36m_cameras(subject).items():
+            xy_px, confidence = true_view(camera, xyz_m)
+            self.writer.add_view(subject, recording.take, name, TRUE_VIEW, xy_px, confidence, self.joints)
+
+    def _done(self, subject: str, take: str) -> bool:
+        """Whether sequence and true views are there, in these joints: else an earlier run was cut off, or differed."""
+        whole = self.writer.has(subject, take, self.joints)
+        return whole and all(self.writer.has_view(subject, take, camera, TRUE_VIEW) for camera in CAMERA_IDS)
+
+    def _sequences(self) -> Iterator[tuple[str, str, int]]:
+        for subject, files in self.form.files.items():
+            for take in files:
+                yield subject, take, self.writer.frames(subject, take)

@@ -28,7 +28,8 @@ def joints_from_32(
     Args:
         xyz_m: (T, 32, 3) of HUMAN36M_32, world metres, Y up.
         target: HUMAN36M_17 or LIFTER_20.
-        world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z; LIFTER_20 needs it.
+        world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z; without it the face point of
+            LIFTER_20 stays NaN.
         face_pitch_rad: turns the face point up about the head's left-right axis (`cmu.gaze_correction_rad`).
 
     Returns:
@@ -36,7 +37,7 @@ def joints_from_32(
         bone.
 
     Raises:
-        InputError: another skeleton, or LIFTER_20 without the head's rotation.
+        InputError: another skeleton.
     """
     if target.name not in TARGETS:
         raise InputError(f"Human3.6M can be brought to {' or '.join(TARGETS)}, not to {target.name}")
@@ -44,8 +45,6 @@ def joints_from_32(
     for j, name in enumerate(target.joint_names):
         if name in HUMAN36M_32.joint_names:
             picked[:, j] = xyz_m[:, HUMAN36M_32.index(name)]
-    if target is LIFTER_20:
-        if world_from_head is None:
-            raise InputError("the face point of lifter-20 needs the head's rotation, which this form does not hold")
+    if target is LIFTER_20 and world_from_head is not None:
         place_face(picked, world_from_head, face_pitch_rad)
     return picked

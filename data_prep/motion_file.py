@@ -92,9 +92,21 @@ class MotionWriter:
             self._file.attrs.update({"format": FORMAT, "version": VERSION})
         check_header(self._file, self._part)
 
-    def has(self, subject: str, action: str) -> bool:
-        """Whether the sequence is already there, whole."""
-        return self._whole(f"sequences/{subject}/{action}")
+    def has(self, subject: str, action: str, skeleton: Skeleton | None = None) -> bool:
+        """Whether the sequence is already there, whole (and in that skeleton)."""
+        name = f"sequences/{subject}/{action}"
+        whole = self._whole(name)
+        return whole and (skeleton is None or self._file[name].attrs.get("skeleton") == skeleton.name)
+
+    def frames(self, subject: str, action: str) -> int:
+        """How many frames a sequence has.
+
+        Raises:
+            InputError: it is not there.
+        """
+        if not self.has(subject, action):
+            raise InputError(f"there is no sequence {subject}/{action}")
+        return int(self._file[f"sequences/{subject}/{action}/xyz_m"].shape[0])
 
     def has_view(self, subject: str, action: str, camera_name: str, detector: str) -> bool:
         """Whether the view is already there, whole."""
@@ -202,9 +214,7 @@ class MotionWriter:
         return self._file.create_group(name)
 
     def _below(self, subject: str, action: str, names: tuple[str, str, str], frames: int) -> h5py.Group:
-        if not self.has(subject, action):
-            raise InputError(f"there is no sequence {subject}/{action} that could have {names[0]}: add it first")
-        recorded = len(self._file[f"sequences/{subject}/{action}/xyz_m"])
+        recorded = self.frames(subject, action)
         if recorded != frames:
             raise InputError(f"{names[0]} of {subject}/{action} must have its {recorded} frames, got {frames}")
         return self._fresh("/".join(["sequences", subject, action, *map(plain_name, names)]))

@@ -47,7 +47,7 @@ class MotionSequence:
         cls, subject: str, action: str, xyz_m: NDArray[np.float32], fps: Fraction, skeleton: Skeleton, licence: str
     ) -> Self:
         """A sequence of which every joint was seen (confidence 1); a joint that is NaN was not (confidence 0)."""
-        confidence = np.isfinite(xyz_m).all(axis=-1).astype(np.float32)
+        confidence = np.asarray(np.isfinite(xyz_m).all(axis=-1), dtype=np.float32)
         return cls(
             subject=subject, action=action, xyz_m=xyz_m, confidence=confidence, fps=fps, skeleton=skeleton,
             licence=licence,

@@ -30,13 +30,21 @@ def data_prepare(
     source: Annotated[Path, typer.Option(help="Folder or archive of the original files.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to write.")],
     joints: Annotated[str | None, typer.Option(help="Skeleton to bring it to: human36m-17 or lifter-20.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take what is there, even if files are missing.")] = False,
+    detect: Annotated[
+        str | None, typer.Option(help="Also look for people in the videos, with movenet_thunder or movenet_lightning.")
+    ] = None,
 ) -> None:
     """Bring a motion data set into the one HDF5 layout that training reads."""
     if dataset not in DATA_SETS:
         raise InputError(f"unknown data set {dataset!r}; there are: {', '.join(DATA_SETS)}")
     module, name = DATA_SETS[dataset]
     prepare = getattr(import_module(f"mocap3d.data_prep.{module}"), name)
-    options: dict[str, Any] = {"joints": None if joints is None else skeleton_named(joints)}
+    options: dict[str, Any] = {
+        "joints": None if joints is None else skeleton_named(joints),
+        "partial": partial or None,
+        "detect": detect,
+    }
     given = {key: value for key, value in options.items() if value is not None}
     unknown = [f"--{key.replace('_', '-')}" for key in given if key not in signature(prepare).parameters]
     if unknown:
