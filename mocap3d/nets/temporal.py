@@ -122,9 +122,26 @@ class TemporalLifter(nn.Module):
         self.blocks = nn.ModuleList(Block(channels, d, causal, dropout) for d in rest)
         self.shrink = nn.Linear(channels, outputs)
         self.direct = nn.Linear(inputs, outputs, bias=False) if direct else None
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(inputs))
+        self.mean: Tensor
+        self.spread: Tensor
+
+    @torch.no_grad()
+    def standardise(self, features: Tensor) -> None:
+        """Learn mean and spread of the features (..., F), so that all of them count alike from the first step."""
+        flat = features.flatten(0, -2)
+        self.mean.copy_(flat.mean(dim=0))
+        self.spread.copy_(flat.std(dim=0) + 1e-2)
+
+    def set_momentum(self, momentum: float) -> None:
+        """How quickly the normalisations follow what they see."""
+        for _, layer in self._layers():
+            layer.norm.momentum = momentum
 
     def forward(self, features_BTF: Tensor) -> Tensor:
         """(B, T, F) -> (B, T - (window - 1), outputs): only frames whose whole window is there."""
+        features_BTF = (features_BTF - self.mean) / self.spread
         x_BTC = self.expand(taps(features_BTF, self.first_dilation))
         for block in self.blocks:
             x_BTC = block(x_BTC)
@@ -139,6 +156,7 @@ class TemporalLifter(nn.Module):
         spread = [d for d in (self.first_dilation, *(block.dilation for block in self.blocks)) if d]
         if spread != [3**i for i in range(len(spread))]:
             raise ValueError(f"one_output needs the dilations 1, 3, 9, ..., not {spread}")
+        windows_BTF = (windows_BTF - self.mean) / self.spread
         x_BTC = self.expand(taps_of_windows(windows_BTF) if self.first_dilation else windows_BTF)
         for block in self.blocks:
             x_BTC = block.one_in_three(x_BTC)
@@ -156,13 +174,21 @@ class TemporalLifter(nn.Module):
         arrays = {"shrink.weight": self.shrink.weight.T, "shrink.bias": self.shrink.bias}
         for name, layer in self._layers():
             arrays[f"{name}.weight"], arrays[f"{name}.bias"] = layer.folded()
+        taps_of_mean = self.mean.repeat(len(arrays["expand.weight"]) // len(self.mean))
+        arrays["expand.weight"] = (
+            arrays["expand.weight"] / self.spread.repeat(len(taps_of_mean) // len(self.mean))[:, None]
+        )
+        arrays["expand.bias"] = arrays["expand.bias"] - taps_of_mean @ arrays["expand.weight"]
         if self.direct is not None:
-            arrays["direct.weight"] = self.direct.weight.T
+            arrays["direct.weight"] = self.direct.weight.T / self.spread[:, None]
+            arrays["shrink.bias"] = arrays["shrink.bias"] - self.mean @ arrays["direct.weight"]
         return {name: array.detach().float().cpu().contiguous() for name, array in arrays.items()}
 
     @torch.no_grad()
     def load_folded_arrays(self, arrays: dict[str, Tensor]) -> None:
         """Take over what `folded_arrays` gave; for inference (``eval()``) only."""
+        self.mean.zero_()
+        self.spread.fill_(1)
         self.shrink.weight.copy_(arrays["shrink.weight"].T)
         self.shrink.bias.copy_(arrays["shrink.bias"])
         for name, layer in self._layers():

@@ -92,14 +92,14 @@ def vary_bones(joints_m: Floats, factors: Floats) -> Floats:
     """Stretch the bones of bodies and scale the result back to the leg length (the stature) that it had.
 
     Args:
-        joints_m: (B, T, 20, 3).
-        factors: (B, 20), by which the bone from its parent to each joint is multiplied; left should equal right.
+        joints_m: (B, T, J, 3) of LIFTER_20, or the first 17 of it (HUMAN36M_17).
+        factors: (B, J), by which the bone from its parent to each joint is multiplied; left should equal right.
 
     Returns:
-        (B, T, 20, 3); the pelvis stays where it was.
+        (B, T, J, 3); the pelvis stays where it was.
     """
     varied = joints_m.copy()
-    for j, parent in enumerate(LIFTER_20.parents):
+    for j, parent in enumerate(LIFTER_20.parents[: joints_m.shape[2]]):
         if parent >= 0:
             varied[:, :, j] = varied[:, :, parent] + factors[:, None, j, None] * (
                 joints_m[:, :, j] - joints_m[:, :, parent]
@@ -110,8 +110,8 @@ def vary_bones(joints_m: Floats, factors: Floats) -> Floats:
 
 
 def mirrored(joints_m: Floats) -> Floats:
-    """The mirror image: x negated, left and right joints exchanged."""
-    image = joints_m[..., list(LIFTER_20.mirror), :].copy()
+    """The mirror image of LIFTER_20, or the first 17 of it: x negated, left and right joints exchanged."""
+    image = joints_m[..., list(LIFTER_20.mirror[: joints_m.shape[-2]]), :].copy()
     image[..., 0] *= -1
     return image
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,23 @@ from torch.utils.data import DataLoader
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.files import atomic_path
+from mocap3d.base.skeletons import skeleton_named
 from mocap3d.nets.temporal import TemporalLifter
-from mocap3d.train.lifter_data import ExampleBatches, MotionBank
+from mocap3d.train.example_pool import ExamplePool
+from mocap3d.train.lifter_data import ClipBatches, MotionBank
 from mocap3d.train.lifter_eval import View, held_out_views, measure
 from mocap3d.train.lifter_export import export_run, lifter_of, network_for
+from mocap3d.train.lifter_loss import lifter_loss
 from mocap3d.train.lifter_settings import LifterSettings
 
 __all__ = [
     "LifterSettings",
-    "lifter_loss",
     "train_lifter",
 ]
 
 
-_REPORT_S = 60.0  # seconds from one measurement and checkpoint to the next
+_REPORT_S = 120.0  # seconds from one measurement and checkpoint to the next
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -83,48 +86,55 @@ def train_lifter(
     """
     folder = Path(run_dir)
     run = _start(settings, folder, resume, device)
-    bank = MotionBank.read(Path(data), frozenset(settings.subjects))
-    people = MotionBank.read(Path(data), frozenset(settings.held_out))
-    views = held_out_views(people, settings.examples.fps, settings.examples.noise, cameras=2)
-    batches = ExampleBatches(bank, settings.window, settings.target, settings.examples, settings.seed)
-    # The sampler is "all numbers from here on": the loop below decides when to stop.
+    skeleton = skeleton_named(settings.examples.joints)
+    bank = MotionBank.read(Path(data), frozenset(settings.subjects), skeleton)
+    people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
+    views = held_out_views(people, settings.examples, cameras=2)
+    if run.progress < 1:
+        pool = ExamplePool(_batches(bank, run, workers), settings.pool_steps, run.model.margins, device)
+        if not run.step:
+            run.model.standardise(pool.features)
+            run.average.standardise(pool.features)
+        _train(run, pool, folder, views, progress)
+    return export_run(data, folder, folder / "lifter.npz")
+
+
+def _batches(bank: MotionBank, run: _Run, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of clips from the run's step on; whoever takes them decides when to stop."""
+    settings = run.settings
+    clips = ClipBatches(bank, settings.clips_per_step, settings.clip_frames, settings.examples, (settings.seed,))
     loader = DataLoader(
-        batches,
+        clips,
         batch_size=None,
         sampler=range(run.step, 2**31),
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=8 if workers else None,
     )
-    if run.progress < 1:
-        _train(run, loader, folder, views, progress)
-    return export_run(data, folder, folder / "lifter.npz")
+    return iter(loader)
 
 
 def _train(
     run: _Run,
-    loader: DataLoader[tuple[Tensor, Tensor]],
+    pool: ExamplePool,
     folder: Path,
     views: list[View],
     progress: Callable[[dict[str, Any]], None] | None,
 ) -> None:
-    """Take steps until the run is done; report and save about every minute and at the end."""
-    device = run.model.shrink.weight.device
+    """Take steps until the run is done; report and save every two minutes and at the end."""
     begin = time.monotonic() - run.elapsed_s
     last_report, last_step = run.elapsed_s, run.step
-    losses: list[float] = []
-    for features, truth in loader:
-        losses.append(_step(run, features.to(device), truth.to(device)))
+    losses: list[Tensor] = []
+    while run.progress < 1:
+        losses.append(_step(run, pool))
         run.elapsed_s = time.monotonic() - begin
-        done = run.progress >= 1
-        if done or run.elapsed_s - last_report >= _REPORT_S:
+        if run.progress >= 1 or run.elapsed_s - last_report >= _REPORT_S:
             speed = (run.step - last_step) / max(run.elapsed_s - last_report, 1e-9)
-            row = _report(run, folder, views, sum(losses) / len(losses), speed)
+            row = _report(run, folder, views, float(torch.stack(losses).mean()), speed)
             if progress is not None:
                 progress(row)
             losses.clear()
-            last_report, last_step = time.monotonic() - begin, run.step
-        if done:
-            return
+            begin = time.monotonic() - run.elapsed_s  # measuring is not training
+            last_report, last_step = run.elapsed_s, run.step
 
 
 def _start(settings: LifterSettings, folder: Path, resume: bool, device: str) -> _Run:
@@ -153,40 +163,35 @@ def _start(settings: LifterSettings, folder: Path, resume: bool, device: str) ->
     return run
 
 
-def _step(run: _Run, features: Tensor, truth: Tensor) -> float:
-    """One step of AdamW; returns the loss."""
+def _step(run: _Run, pool: ExamplePool) -> Tensor:
+    """One step of AdamW; returns the joints' mean error, metres."""
     settings = run.settings
-    torch.manual_seed(settings.seed * 1_000_003 + run.step)  # dropout: a resumed run draws the same
-    share = min(run.progress, 1.0)
-    rate = settings.last_rate + (1 - settings.last_rate) * (1 + math.cos(math.pi * share)) / 2
-    warm = min(1.0, (run.step + 1) / settings.warm_up)
-    for group in run.optimizer.param_groups:
-        group["lr"] = settings.learning_rate * rate * warm
-    with torch.autocast(features.device.type, dtype=torch.bfloat16):
-        predicted = run.model(features)
-    loss = lifter_loss(predicted.float(), truth, settings.velocity)
+    seed = settings.seed * 1_000_003 + run.step  # a resumed run draws the same windows and the same dropout
+    torch.manual_seed(seed)
+    pool.refresh()
+    windows, truth = pool.draw(settings.batch, torch.Generator().manual_seed(seed))
+    _follow_schedule(run)
+    with torch.autocast(windows.device.type, dtype=_DTYPES[settings.precision], enabled=settings.precision != "fp32"):
+        outputs = run.model.one_output(windows)
+    loss, error_m = lifter_loss(outputs.float(), truth, settings)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), settings.clip_norm)
     run.optimizer.step()
     run.step += 1
     _average(run)
-    return float(loss.detach())
+    return error_m
 
 
-def lifter_loss(predicted: Tensor, truth: Tensor, velocity: float) -> Tensor:
-    """Mean distance of joints, plus ``velocity`` times the mean distance of their steps from frame to frame.
-
-    Args:
-        predicted: (B, T, J, 3) metres around the root.
-        truth: (B, T, J, 3).
-        velocity: weight.
-    """
-    error = predicted[:, :, 1:] - truth[:, :, 1:]  # the root is the origin in both
-    loss: Tensor = torch.linalg.vector_norm(error, dim=-1).mean()
-    if velocity and error.shape[1] > 1:
-        loss = loss + velocity * torch.linalg.vector_norm(error.diff(dim=1), dim=-1).mean()
-    return loss
+def _follow_schedule(run: _Run) -> None:
+    """Set learning rate and momentum of the normalisation for the next step."""
+    settings, share = run.settings, min(run.progress, 1.0)
+    rate = settings.last_rate + (1 - settings.last_rate) * (1 + math.cos(math.pi * share)) / 2
+    warm = min(1.0, (run.step + 1) / settings.warm_up)
+    for group in run.optimizer.param_groups:
+        group["lr"] = settings.learning_rate * rate * warm
+    first, last = settings.momentum
+    run.model.set_momentum(first * (last / first) ** share)
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Training examples for the lifter: pieces of recorded motion, seen by virtual cameras through a simulated detector.
 
-A batch is a pure function of (settings, seed, number of the batch), so that any worker can make it and an interrupted
+What is simulated are *clips* of some seconds; the training loop cuts windows out of them (``example_pool.py``). A batch
+of clips is a pure function of (settings, seed, number of the batch), so that any worker can make it and an interrupted
 training goes on exactly.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,19 +18,24 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.skeletons import COCO_17, LIFTER_20
+from mocap3d.base.skeleton import Skeleton
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20, skeleton_named
 from mocap3d.data_prep.motion_file import read_sequences
 from mocap3d.lift.encoding import encode, virtual_from_cam_points
 from mocap3d.train.body import OFFSETS_M, coco_points, mirrored, vary_bones
+from mocap3d.train.contact_labels import contact_labels
+from mocap3d.train.dropping import drop_points
 from mocap3d.train.mixing import with_arms_of, with_upper_body_of
 from mocap3d.train.noise import NoiseSettings, simulate_detector
 from mocap3d.train.virtual_cameras import CameraSettings, into_camera, random_poses
 
 __all__ = [
-    "ExampleBatches",
+    "Bodies",
+    "ClipBatches",
     "ExampleSettings",
+    "Examples",
     "MotionBank",
-    "make_examples",
+    "make_clips",
     "observe",
 ]
 
@@ -39,6 +45,7 @@ Floats = NDArray[np.floating]
 _LOOKS = dict.fromkeys(("nose", "left_eye", "right_eye"), (0, 0, 1)) | {"left_ear": (1, 0, 0), "right_ear": (-1, 0, 0)}
 _FACE_AXES = np.array([_LOOKS.get(name, (0, 0, 0)) for name in COCO_17.joint_names], dtype=np.float32)
 _HIDDEN_COSINE = -0.3
+_EXACT = 0.9  # confidence of points that are seen exactly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +54,67 @@ class ExampleSettings:
 
     Attributes:
         fps: frame rate of the lifter.
-        outputs: consecutive frames that are lifted in one example; 9 wastes no arithmetic with dilations 1, 3, 9.
-        clips: examples in one batch.
+        points: skeleton of the 2D points: coco-17 through a simulated detector, or human36m-17, the joints themselves.
+        joints: skeleton of what is learned: lifter-20 or human36m-17.
+        encoding: of the 2D points (``lift/encoding.py``).
         speed: time is stretched by a factor between these.
-        mixed_upper: share of the examples that get the upper body of another.
-        mixed_arms: share of the examples that get the arms of another.
+        mixed_upper: share of the clips that get the upper body of another.
+        mixed_arms: share of the clips that get the arms of another.
         bone_spread: bones are up to this share longer or shorter, left as right.
         offset_std_m: how far the detector's points lie beside where `body.OFFSETS_M` has them, each person.
+        dropped: share of the clips that lose points at random, each point of each frame with a probability of up to a
+            half: the lifter must not depend on any.
         cameras: from where.
-        noise: the simulated detector.
+        noise: the simulated detector of coco-17; None sees exactly.
     """
 
     fps: int = 30
-    outputs: int = 9
-    clips: int = 128
+    points: str = COCO_17.name
+    joints: str = LIFTER_20.name
+    encoding: str = "hip-rays-2"
     speed: tuple[float, float] = (0.8, 1.25)
     mixed_upper: float = 0.2
     mixed_arms: float = 0.3
     bone_spread: float = 0.07
     offset_std_m: float = 0.012
+    dropped: float = 0.1
     cameras: CameraSettings = field(default_factory=CameraSettings)
-    noise: NoiseSettings = field(default_factory=NoiseSettings)
+    noise: NoiseSettings | None = field(default_factory=NoiseSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse points that cannot be made from bodies."""
+        if self.points not in (COCO_17.name, HUMAN36M_17.name) or self.joints not in (LIFTER_20.name, HUMAN36M_17.name):
+            raise InputError(
+                f"a lifter learns coco-17 or human36m-17 points and lifter-20 or human36m-17 joints, "
+                f"not {self.points} and {self.joints}"
+            )
+        if self.points == COCO_17.name and self.joints != LIFTER_20.name:
+            raise InputError("coco-17 points are made from lifter-20 joints: the face is needed")
+
+
+class Bodies(NamedTuple):
+    """B clips of T frames of moving people.
+
+    Attributes:
+        joints_m: (B, T, J, 3) world.
+        contacts: (B, T, 4) left heel, left toe, right heel, right toe; NaN where the joints do not tell.
+    """
+
+    joints_m: Floats
+    contacts: Floats
+
+
+class Examples(NamedTuple):
+    """B clips of T frames as the lifter learns them.
+
+    Attributes:
+        features: (B, T, F).
+        truth: (B, T, O) joints without the root (x, y, z each), root beside the ray (x, y), logarithm of its distance
+            times the scale, four contacts.
+    """
+
+    features: Floats
+    truth: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +122,8 @@ class MotionBank:
     """All training motion in memory, one sequence after another.
 
     Attributes:
-        xyz_m: (F, 20, 3) float32 joints of LIFTER_20 in the world.
+        xyz_m: (F, J, 3) float32 joints in the world.
+        contacts: (F, 4) float32, as in `Bodies`.
         first: (S,) where each sequence begins in it.
         frames: (S,) how long each is.
         fps: (S,) frame rate of each.
@@ -83,14 +131,17 @@ class MotionBank:
     """
 
     xyz_m: NDArray[np.float32]
+    contacts: NDArray[np.float32]
     first: NDArray[np.int64]
     frames: NDArray[np.int64]
     fps: NDArray[np.float64]
     names: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, subjects: frozenset[str]) -> Self:
+    def read(cls, path: Path, subjects: frozenset[str], skeleton: Skeleton = LIFTER_20) -> Self:
         """Read the sequences of these subjects from a motion-data file.
+
+        The joints of human36m-17 are the first of lifter-20: a file of the latter serves both.
 
         Raises:
             InputError: a subject is not there, or a sequence has another skeleton or unseen joints.
@@ -102,91 +153,106 @@ class MotionBank:
             raise InputError(f"{path} lacks the subjects {', '.join(sorted(missing))}")
         for sequence in sequences:
             name = f"{sequence.subject}/{sequence.action}"
-            if sequence.skeleton.name != LIFTER_20.name:
-                raise InputError(f"{name} has the joints {sequence.skeleton.name}, the lifter learns {LIFTER_20.name}")
+            if sequence.skeleton.name not in (skeleton.name, LIFTER_20.name):
+                raise InputError(f"{name} has the joints {sequence.skeleton.name}, the lifter learns {skeleton.name}")
             if not np.isfinite(sequence.xyz_m).all():
                 raise InputError(f"{name} has joints that were not seen; the lifter learns from complete bodies")
         frames = np.array([len(sequence.xyz_m) for sequence in sequences])
         return cls(
-            xyz_m=np.concatenate([sequence.xyz_m for sequence in sequences]),
+            xyz_m=np.concatenate([sequence.xyz_m[:, : len(skeleton)] for sequence in sequences]),
+            contacts=np.concatenate([contact_labels(sequence) for sequence in sequences]),
             first=np.cumsum(frames) - frames,
             frames=frames,
             fps=np.array([float(sequence.fps) for sequence in sequences]),
             names=tuple(f"{sequence.subject}/{sequence.action}" for sequence in sequences),
         )
 
-    def pieces(self, rng: np.random.Generator, count: int, length: int, settings: ExampleSettings) -> Floats:
-        """Cut random pieces (count, length, 20, 3) at the lifter's frame rate, at random speed and phase."""
+    def pieces(self, rng: np.random.Generator, count: int, length: int, settings: ExampleSettings) -> Bodies:
+        """Cut random pieces at the lifter's frame rate, at random speed and phase."""
         which = rng.choice(len(self.frames), count, p=self.frames / self.frames.sum())
         step = self.fps[which] / settings.fps * rng.uniform(*settings.speed, count)
         spare = np.maximum(self.frames[which] - 1 - step * (length - 1), 0)
         at = (rng.random(count) * spare)[:, None] + step[:, None] * np.arange(length)
         at = np.minimum(at, self.frames[which, None] - 1)  # a short sequence stands still at its end
         whole = np.minimum(at.astype(np.int64), self.frames[which, None] - 2).clip(0)
-        part = (at - whole).astype(np.float32)[..., None, None]
+        part = (at - whole).astype(np.float32)
         index = self.first[which, None] + whole
         following = self.first[which, None] + np.minimum(whole + 1, self.frames[which, None] - 1)
-        return np.asarray(self.xyz_m[index] * (1 - part) + self.xyz_m[following] * part)
+        mixed = part[..., None, None]
+        return Bodies(
+            joints_m=np.asarray(self.xyz_m[index] * (1 - mixed) + self.xyz_m[following] * mixed),
+            contacts=self.contacts[np.where(part < 0.5, index, following)],
+        )
 
 
-def make_examples(
-    bank: MotionBank, rng: np.random.Generator, window: int, target: int, settings: ExampleSettings
-) -> tuple[Floats, Floats]:
-    """Make one batch.
+def make_clips(
+    bank: MotionBank, rng: np.random.Generator, count: int, frames: int, settings: ExampleSettings
+) -> Examples:
+    """Simulate ``count`` clips of ``frames`` frames.
 
     Args:
         bank: the motion.
-        rng: source of randomness; the same state gives the same batch.
-        window: frames that the lifter sees for one output.
-        target: which frame of the window is lifted.
+        rng: source of randomness; the same state gives the same clips.
+        count: how many.
+        frames: how long.
         settings: how.
-
-    Returns:
-        features (B, T, 52) and the truth (B, outputs, 20, 3): metres around the pelvis, virtual camera's axes.
     """
-    joints_m = _bodies(bank, rng, window + settings.outputs - 1, settings)
-    joints_m = vary_bones(joints_m, _bone_factors(rng, settings))
-    offsets_m = OFFSETS_M + rng.normal(0, settings.offset_std_m, (settings.clips, 1, len(COCO_17), 3))
-    body = coco_points(joints_m, offsets_m.astype(np.float32))
+    joints_m, contacts = _bodies(bank, rng, count, frames, settings)
+    if settings.bone_spread:
+        joints_m = vary_bones(joints_m, _bone_factors(rng, count, settings))
     cam_from_world = random_poses(rng, joints_m[:, :, 0].mean(axis=1), settings.cameras)
-    return observe(
-        rng, (joints_m, body.xyz_m, body.head_axes), cam_from_world, settings.noise, target, settings.outputs
-    )
+    return observe(rng, Bodies(joints_m, contacts), cam_from_world, settings, varied=True)
 
 
 def observe(
-    rng: np.random.Generator,
-    body: tuple[Floats, Floats, Floats],
-    cam_from_world: Floats,
-    noise: NoiseSettings | None,
-    target: int,
-    outputs: int,
-) -> tuple[Floats, Floats]:
+    rng: np.random.Generator, bodies: Bodies, cam_from_world: Floats, settings: ExampleSettings, *, varied: bool = False
+) -> Examples:
     """See bodies through cameras and a detector, and encode what was seen.
 
     Args:
         rng: source of randomness.
-        body: joints (B, T, 20, 3), COCO points (B, T, 17, 3) and head axes (B, T, 3, 3), world.
+        bodies: B clips.
         cam_from_world: (B, 4, 4).
-        noise: the simulated detector; None sees everything exactly, with confidence 0.9.
-        target: first frame whose truth is wanted.
-        outputs: how many frames' truth is wanted.
-
-    Returns:
-        features (B, T, 52) and truth (B, outputs, 20, 3) in the virtual camera's axes.
+        settings: ``points``, ``encoding``, ``noise`` and ``dropped`` say what is seen.
+        varied: whether each person's points lie a little beside where they should.
     """
-    joints_m, points_m, head_axes = body
-    joints_m, points_m = into_camera(cam_from_world, joints_m, points_m)
+    joints_m = bodies.joints_m
+    if settings.points == COCO_17.name:
+        joints_m, rays, confidence = _detected(rng, joints_m, cam_from_world, settings, varied)
+    else:
+        (joints_m,) = into_camera(cam_from_world, joints_m)
+        rays = joints_m[:, :, : len(HUMAN36M_17)] / joints_m[:, :, : len(HUMAN36M_17), 2:]
+        confidence = np.full(rays.shape[:-1], _EXACT, dtype=rays.dtype)
+    drop_points(rng, rays, confidence, settings.dropped)
+    encoded = encode(rays, confidence, skeleton_named(settings.points), settings.encoding)
+    turned = virtual_from_cam_points(joints_m, encoded.virtual_from_cam)
+    root = turned[:, :, 0]
+    parts = (
+        (turned[:, :, 1:] - turned[:, :, :1]).reshape(*root.shape[:2], -1),
+        root[..., :2],
+        np.log(root[..., 2:] * encoded.scale[..., None]),
+        bodies.contacts,
+    )
+    return Examples(encoded.features, np.concatenate(parts, axis=-1))
+
+
+def _detected(
+    rng: np.random.Generator, joints_m: Floats, cam_from_world: Floats, settings: ExampleSettings, varied: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Joints in the camera, and the rays and confidence of the COCO-17 points that the detector makes of them."""
+    offsets_m = OFFSETS_M
+    if varied:
+        beside_m = rng.normal(0, settings.offset_std_m, (len(joints_m), 1, len(COCO_17), 3))
+        offsets_m = (OFFSETS_M + beside_m).astype(np.float32)
+    body = coco_points(joints_m, offsets_m)
+    joints_m, points_m = into_camera(cam_from_world, joints_m, body.xyz_m)
     rays = points_m / points_m[..., 2:]
-    confidence: Floats = np.full(rays.shape[:-1], 0.9, dtype=np.float32)
-    if noise is not None:
-        hidden = _turned_away(points_m, cam_from_world, head_axes)
+    confidence: Floats = np.full(rays.shape[:-1], _EXACT, dtype=np.float32)
+    if settings.noise is not None:
+        hidden = _turned_away(points_m, cam_from_world, body.head_axes)
         size = 1 / joints_m[:, :, 0, 2]
-        rays[..., :2], confidence = simulate_detector(rng, rays[..., :2], size, hidden, noise)
-    encoded = encode(rays, confidence)
-    kept = slice(target, target + outputs)
-    truth = joints_m[:, kept] - joints_m[:, kept, :1]
-    return encoded.features, virtual_from_cam_points(truth, encoded.virtual_from_cam[:, kept])
+        rays[..., :2], confidence = simulate_detector(rng, rays[..., :2], size, hidden, settings.noise)
+    return joints_m, rays, confidence
 
 
 def _turned_away(points_m: Floats, cam_from_world: Floats, head_axes: Floats) -> NDArray[np.bool_]:
@@ -197,52 +263,56 @@ def _turned_away(points_m: Floats, cam_from_world: Floats, head_axes: Floats) ->
     return np.asarray((looks * towards).sum(axis=-1) < _HIDDEN_COSINE)
 
 
-def _bodies(bank: MotionBank, rng: np.random.Generator, length: int, settings: ExampleSettings) -> Floats:
-    """Pieces of motion (B, length, 20, 3), half of them mirrored, some with the upper body or the arms of another."""
+def _bodies(bank: MotionBank, rng: np.random.Generator, count: int, frames: int, settings: ExampleSettings) -> Bodies:
+    """Pieces of motion, half of them mirrored, some with the upper body or the arms of another."""
 
-    def pieces() -> Floats:
-        joints_m = bank.pieces(rng, settings.clips, length, settings)
-        flip = rng.random(settings.clips) < 0.5
+    def pieces() -> Bodies:
+        joints_m, contacts = bank.pieces(rng, count, frames, settings)
+        flip = rng.random(count) < 0.5
         joints_m[flip] = mirrored(joints_m[flip])
-        return joints_m
+        contacts[flip] = contacts[flip][..., [2, 3, 0, 1]]
+        return Bodies(joints_m, contacts)
 
-    joints_m, others_m = pieces(), pieces()
-    lot = rng.random(settings.clips)
-    upper = lot < settings.mixed_upper
-    arms = (lot >= settings.mixed_upper) & (lot < settings.mixed_upper + settings.mixed_arms)
-    joints_m[upper] = with_upper_body_of(joints_m[upper], others_m[upper])
-    joints_m[arms] = with_arms_of(joints_m[arms], others_m[arms])
-    return joints_m
-
-
-def _bone_factors(rng: np.random.Generator, settings: ExampleSettings) -> NDArray[np.float32]:
-    """(B, 20), the same left and right."""
-    spread = settings.bone_spread
-    factors = rng.uniform(1 - spread, 1 + spread, (settings.clips, len(LIFTER_20))).astype(np.float32)
-    representative = np.minimum(np.arange(len(LIFTER_20)), np.array(LIFTER_20.mirror))
-    return factors[:, representative]
+    joints_m, contacts = pieces()
+    if settings.mixed_upper + settings.mixed_arms > 0:
+        others_m, _ = pieces()
+        lot = rng.random(count)
+        upper = lot < settings.mixed_upper
+        arms = (lot >= settings.mixed_upper) & (lot < settings.mixed_upper + settings.mixed_arms)
+        joints_m[upper] = with_upper_body_of(joints_m[upper], others_m[upper])
+        joints_m[arms] = with_arms_of(joints_m[arms], others_m[arms])
+    return Bodies(joints_m, contacts)
 
 
-class ExampleBatches(Dataset[tuple[Tensor, Tensor]]):
+def _bone_factors(rng: np.random.Generator, count: int, settings: ExampleSettings) -> NDArray[np.float32]:
+    """(B, J), the same left and right."""
+    skeleton, spread = skeleton_named(settings.joints), settings.bone_spread
+    factors = rng.uniform(1 - spread, 1 + spread, (count, len(skeleton))).astype(np.float32)
+    return factors[:, np.minimum(np.arange(len(skeleton)), np.array(skeleton.mirror))]
+
+
+class ClipBatches(Dataset[tuple[Tensor, Tensor]]):
     """Batch number n of a training, for torch's DataLoader (whose workers make batches ahead).
 
     Args:
         bank: the motion.
-        window: frames that the lifter sees for one output.
-        target: which frame of the window is lifted.
-        settings: how examples are made.
-        seed: of the whole training.
+        clips: how many in a batch.
+        frames: how long they are.
+        settings: how they are made.
+        seed: of the whole training, and the rank of a process among several.
     """
 
-    def __init__(self, bank: MotionBank, window: int, target: int, settings: ExampleSettings, seed: int) -> None:
+    def __init__(
+        self, bank: MotionBank, clips: int, frames: int, settings: ExampleSettings, seed: tuple[int, ...]
+    ) -> None:
         self.bank = bank
-        self.window = window
-        self.target = target
+        self.clips = clips
+        self.frames = frames
         self.settings = settings
         self.seed = seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        """Features (B, T, 52) and truth (B, outputs, 20, 3), float32."""
-        rng = np.random.default_rng([self.seed, number])
-        features, truth = make_examples(self.bank, rng, self.window, self.target, self.settings)
+        """Features (B, T, F) and truth (B, T, O), float32."""
+        rng = np.random.default_rng([*self.seed, number])
+        features, truth = make_clips(self.bank, rng, self.clips, self.frames, self.settings)
         return torch.from_numpy(features.astype(np.float32)), torch.from_numpy(truth.astype(np.float32))

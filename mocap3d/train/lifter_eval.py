@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.procrustes import align
-from mocap3d.base.skeletons import COCO_17, LIFTER_20
+from mocap3d.base.skeletons import LIFTER_20, skeleton_named
+from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS
 from mocap3d.lift.monocular import evidence
 from mocap3d.quality.pose3d import joint_errors_m, mpjpe_m, p_mpjpe_m, procrustes_aligned_m
-from mocap3d.train.body import coco_points
-from mocap3d.train.lifter_data import MotionBank, observe
-from mocap3d.train.noise import NoiseSettings
+from mocap3d.train.lifter_data import Bodies, ExampleSettings, MotionBank, observe
 from mocap3d.train.virtual_cameras import look_at
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "MeanPose",
     "View",
     "held_out_views",
+    "joints_of",
     "measure",
 ]
 
@@ -38,34 +38,48 @@ class View:
     """One held-out sequence seen by one camera: what goes in and what should come out.
 
     Attributes:
-        features: (T, 52).
-        truth_m: (T, 20, 3) around the pelvis, virtual camera's axes.
+        features: (T, F).
+        truth: (T, O) as ``lifter_data.Examples`` orders it.
         name: SUBJECT/ACTION of the sequence.
+        settings: how it was seen.
     """
 
     features: Floats
-    truth_m: Floats
-    name: str = field(default="")
+    truth: Floats
+    name: str
+    settings: ExampleSettings
+
+    @property
+    def truth_m(self) -> Floats:
+        """(T, J, 3) joints around the root, virtual camera's axes."""
+        return joints_of(self.truth, self.settings)
 
 
-def held_out_views(bank: MotionBank, fps: int, noise: NoiseSettings | None, cameras: int = 4) -> list[View]:
+def joints_of(outputs: Floats, settings: ExampleSettings) -> Floats:
+    """The joints (T, J, 3) around the root that a lifter's numbers or their truth (T, O) begin with."""
+    joints = len(skeleton_named(settings.joints))
+    xyz_m = outputs[:, : 3 * (joints - 1)].reshape(len(outputs), joints - 1, 3)
+    return np.concatenate([np.zeros_like(xyz_m[:, :1]), xyz_m], axis=1)
+
+
+def held_out_views(bank: MotionBank, settings: ExampleSettings, cameras: int = 4) -> list[View]:
     """See every sequence of a bank with the first of the fixed cameras.
 
     Args:
         bank: the held-out people.
-        fps: frame rate of the lifter.
-        noise: the simulated detector (its seed is fixed), None for true 2D.
+        settings: frame rate, points, encoding and detector (whose seed is fixed); nothing is dropped, mixed or varied.
         cameras: how many of `FIXED_CAMERAS`.
     """
     rng = np.random.default_rng(20260000)
     views = []
+    settings = replace(settings, dropped=0.0)
     for first, frames, rate, name in zip(bank.first, bank.frames, bank.fps, bank.names, strict=True):
-        at = np.round(np.arange(0, frames, rate / fps)).astype(np.int64)
-        joints_m = np.repeat(bank.xyz_m[None, first + np.minimum(at, frames - 1)], cameras, axis=0)
-        body = coco_points(joints_m)
+        at = first + np.minimum(np.round(np.arange(0, frames, rate / settings.fps)).astype(np.int64), frames - 1)
+        joints_m = np.repeat(bank.xyz_m[None, at], cameras, axis=0)
+        contacts = np.repeat(bank.contacts[None, at], cameras, axis=0)
         poses = _fixed_poses(joints_m[0, :, 0].mean(axis=0), cameras)
-        both = observe(rng, (joints_m, body.xyz_m, body.head_axes), poses, noise, 0, len(at))
-        views += [View(features=f, truth_m=t, name=name) for f, t in zip(*both, strict=True)]
+        features, truth = observe(rng, Bodies(joints_m, contacts), poses, settings)
+        views += [View(features=f, truth=t, name=name, settings=settings) for f, t in zip(features, truth, strict=True)]
     return views
 
 
@@ -79,22 +93,28 @@ def _fixed_poses(person_m: Floats, cameras: int) -> Floats:
 
 
 def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, Any]:
-    """Errors of a lifter on views, metres.
+    """Errors of a lifter on views.
 
     Args:
         views: from `held_out_views`.
-        lift: features (T, 52) -> joints (T, 20, 3).
+        lift: features (T, F) -> numbers (T, O).
 
     Returns:
         "mpjpe_m", "p_mpjpe_m"; the same by joint; "std_m" and "std_unseen_m" (one axis, by joint, where its evidence
-        was seen or not; NaN if that never happened).
+        was seen or not; NaN if that never happened); "distance_error": median error of the root's distance, as a share
+        of it; "contact_accuracy": share of contacts judged right (NaN if the joints have no toes).
     """
-    predicted = np.concatenate([lift(view.features) for view in views])
-    truth = np.concatenate([view.truth_m for view in views])
+    settings = views[0].settings
+    points, joints = skeleton_named(settings.points), skeleton_named(settings.joints)
+    outputs = np.concatenate([lift(view.features) for view in views])
+    numbers = np.concatenate([view.truth for view in views])
+    predicted, truth = joints_of(outputs, settings), joints_of(numbers, settings)
     errors, aligned = joint_errors_m(predicted, truth), joint_errors_m(procrustes_aligned_m(predicted, truth), truth)
-    features = np.concatenate([view.features for view in views])
-    seen = evidence(features[:, :-1].reshape(len(features), len(COCO_17), 3)[..., 2]) > 0
-    by_name = dict(zip(LIFTER_20.joint_names, range(len(LIFTER_20)), strict=True))
+    features = np.concatenate([view.features[:, : 3 * len(points)] for view in views])
+    seen = evidence(features.reshape(len(features), len(points), 3)[..., 2], points, joints) > 0
+    by_name = dict(zip(joints.joint_names, range(len(joints)), strict=True))
+    rest, true_rest = outputs[:, 3 * (len(joints) - 1) :], numbers[:, 3 * (len(joints) - 1) :]
+    right = (rest[:, TRAJECTORY_OUTPUTS:] > 0) == (true_rest[:, 3:] > 0.5) if settings.joints == LIFTER_20.name else []
     return {
         "frames": len(errors),
         "mpjpe_m": float(errors.mean()),
@@ -103,6 +123,8 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
         "p_mpjpe_by_joint_m": {name: float(aligned[:, j].mean()) for name, j in by_name.items()},
         "std_m": [_rms_axis(errors[seen[:, j], j]) for j in by_name.values()],
         "std_unseen_m": [_rms_axis(errors[~seen[:, j], j]) for j in by_name.values()],
+        "distance_error": float(np.median(np.abs(np.expm1(rest[:, 2] - true_rest[:, 2])))),
+        "contact_accuracy": float(np.mean(right)) if len(right) else float("nan"),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.skeletons import COCO_17, LIFTER_20
+from mocap3d.base.skeletons import skeleton_named
 from mocap3d.data_prep.cmu import STATURE_M
-from mocap3d.lift.encoding import ENCODING
 from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, save_weights
 from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_data import MotionBank
 from mocap3d.train.lifter_eval import held_out_views, measure
-from mocap3d.train.lifter_settings import LifterSettings
+from mocap3d.train.lifter_settings import HUMAN36M_TRAINING, LifterSettings
 
 __all__ = [
-    "LICENCE",
+    "HUMAN36M_STATURE_M",
     "STD_FLOOR_M",
     "export_lifter",
     "export_run",
@@ -32,24 +31,26 @@ __all__ = [
     "network_for",
 ]
 
-LICENCE = "Apache-2.0"
+HUMAN36M_STATURE_M = 1.827  # of the one body of its exponential-map form: (thigh + shank) / 0.491
 STD_FLOOR_M = 0.005  # the root is exact by definition; a user of weights 1 / std**2 must not divide by that
 
 
 def network_for(settings: LifterSettings) -> TemporalLifter:
     """A new network as the settings want it."""
+    meta = _meta(settings)
     return TemporalLifter(
-        inputs=FEATURES,
-        joints=len(LIFTER_20),
+        inputs=meta.inputs,
+        outputs=meta.outputs,
         channels=settings.channels,
         dilations=settings.dilations,
         causal=settings.causal,
+        direct=settings.direct,
         dropout=settings.dropout,
     )
 
 
 def lifter_of(network: TemporalLifter) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
-    """A network as a function from features (T, F) to joints (T, J, 3), through torch, ends repeated."""
+    """A network as a function from features (T, F) to numbers (T, O), through torch, ends repeated."""
 
     @torch.inference_mode()
     def lift(features: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -79,8 +80,9 @@ def export_run(data: Path | str, run_dir: Path | str, out: Path | str) -> Path:
     settings = LifterSettings.from_plain(state["settings"])
     network = network_for(settings)
     network.load_state_dict(state["average"])
-    people = MotionBank.read(Path(data), frozenset(settings.held_out))
-    views = held_out_views(people, settings.examples.fps, settings.examples.noise)
+    skeleton = skeleton_named(settings.examples.joints)
+    people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
+    views = held_out_views(people, settings.examples)
     measured = measure(views, lifter_of(network.eval()))
     trained = {"steps": state["step"], "minutes": state["elapsed_s"] / 60}
     export_lifter(network, settings, measured, trained, Path(out))
@@ -102,23 +104,37 @@ def export_lifter(
     std_m = np.maximum(measured["std_m"], STD_FLOOR_M)
     unseen_m = np.array(measured["std_unseen_m"])
     unseen_m = np.where(np.isfinite(unseen_m), np.maximum(unseen_m, std_m), 2 * std_m)
-    meta = LifterMeta(
-        architecture="temporal-residual",
-        channels=settings.channels,
-        dilations=settings.dilations,
-        causal=settings.causal,
-        encoding=ENCODING,
-        fps=Fraction(settings.examples.fps),
-        input_skeleton=COCO_17.name,
-        output_skeleton=LIFTER_20.name,
-        stature_m=STATURE_M,
+    meta = replace(
+        _meta(settings),
         std_m=tuple(round(float(value), 4) for value in std_m),
         std_unseen_m=tuple(round(float(value), 4) for value in unseen_m),
-        licence=LICENCE,
         trained={**trained, "settings": asdict(settings), "held_out": _scalars(measured)},
     )
     arrays = {name: array.numpy() for name, array in network.folded_arrays().items()}
     save_weights(LifterWeights(meta=meta, arrays=arrays), out)
+
+
+def _meta(settings: LifterSettings) -> LifterMeta:
+    """What the settings alone say about a lifter."""
+    examples, unknown = settings.examples, (math.nan,) * len(skeleton_named(settings.examples.joints))
+    return LifterMeta(
+        architecture="temporal-residual",
+        channels=settings.channels,
+        dilations=settings.dilations,
+        causal=settings.causal,
+        encoding=examples.encoding,
+        fps=Fraction(examples.fps),
+        input_skeleton=examples.points,
+        output_skeleton=examples.joints,
+        stature_m=HUMAN36M_STATURE_M if set(settings.subjects) <= set(HUMAN36M_TRAINING) else STATURE_M,
+        std_m=unknown,
+        std_unseen_m=unknown,
+        licence=settings.licence,
+        trained={},
+        direct=settings.direct,
+        trajectory=True,
+        contacts=settings.contacts,
+    )
 
 
 def _scalars(measured: dict[str, Any]) -> dict[str, Any]:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.skeletons import HUMAN36M_17, LIFTER_20
 from mocap3d.train.lifter_data import ExampleSettings
 from mocap3d.train.noise import NoiseSettings
 from mocap3d.train.virtual_cameras import CameraSettings
 
 __all__ = [
+    "CAMERAS_OF_HUMAN36M",
     "CMU_HELD_OUT",
     "CMU_RESERVED",
     "CMU_TRAINING",
+    "HUMAN36M_HELD_OUT",
+    "HUMAN36M_TRAINING",
+    "WINDOWS",
     "LifterSettings",
+    "human36m_settings",
 ]
 
 CMU_TRAINING = ("01", "03", "14", "16", "17", "29")
 CMU_HELD_OUT = ("02", "05")
 CMU_RESERVED = ("09", "49", "127", "135")  # for acceptance: never trained or tuned on
+HUMAN36M_TRAINING = ("S1", "S5", "S6", "S7", "S8")
+HUMAN36M_HELD_OUT = ("S9", "S11")
+CAMERAS_OF_HUMAN36M = CameraSettings(height_m=(1.2, 1.8), distance_m=(3.0, 7.0), roll_rad=0.05, any_roll=0.0)
+"""About as the four of its room stand."""
+
+WINDOWS = {1: (0, 0, 0), 9: (1, 3), 27: (1, 3, 9), 81: (1, 3, 9, 27), 243: (1, 3, 9, 27, 81)}
+"""Frames that an output depends on -> dilations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +46,28 @@ class LifterSettings:
             equals an uninterrupted one.
         steps: how many steps to take when ``minutes`` is None.
         channels: width of the network.
-        dilations: of its layers; (1, 3, 9) sees 27 frames.
+        dilations: of its layers, see `WINDOWS`; (1, 3, 9, 27) sees 81 frames.
         causal: whether the newest frame of a window is lifted, for live use, instead of the middle one.
+        direct: whether the lifted frame's features also reach the outputs directly.
+        contacts: whether foot contacts are learned (the joints must have toes).
         dropout: share of the hidden values dropped in training.
+        batch: windows in one step.
+        clip_frames: length of the simulated clips that windows are cut from.
+        clips_per_step: how many new clips are simulated for each step.
+        pool_steps: for how many steps a clip stays in the pool.
         learning_rate: of AdamW, at the start; falls along a cosine to ``last_rate`` of it.
         warm_up: steps over which the learning rate rises from 0.
         last_rate: share of the learning rate at the end.
         weight_decay: of AdamW.
         clip_norm: longest gradient.
-        velocity: weight of the velocity error beside the position error.
+        momentum: of batch normalisation's statistics, at the start and at the end.
+        trajectory_weight: of the root's error beside the joints'.
+        contact_weight: of the contacts' cross entropy.
         average: decay of the moving average of the weights, which is what is kept.
+        precision: of the matrix products: "bf16", "fp16" (CUDA only) or "fp32".
+        compiled: whether `torch.compile` translates the network; pays on GPUs, and where a C++ compiler is there.
         seed: of everything random.
+        licence: of the weights that come out.
         examples: how examples are made.
     """
 
@@ -52,34 +76,50 @@ class LifterSettings:
     minutes: float | None = 45.0
     steps: int = 10_000
     channels: int = 512
-    dilations: tuple[int, ...] = (1, 3, 9)
+    dilations: tuple[int, ...] = (1, 3, 9, 27)
     causal: bool = False
+    direct: bool = True
+    contacts: bool = True
     dropout: float = 0.0
+    batch: int = 1024
+    clip_frames: int = 200
+    clips_per_step: int = 4
+    pool_steps: int = 250
     learning_rate: float = 1e-3
-    warm_up: int = 200
+    warm_up: int = 100
     last_rate: float = 0.02
     weight_decay: float = 0.01
     clip_norm: float = 1.0
-    velocity: float = 1.0
+    momentum: tuple[float, float] = (0.1, 0.01)
+    trajectory_weight: float = 0.1
+    contact_weight: float = 0.01
     average: float = 0.999
+    precision: str = "bf16"
+    compiled: bool = False
     seed: int = 0
+    licence: str = "Apache-2.0"
     examples: ExampleSettings = field(default_factory=ExampleSettings)
 
     def __post_init__(self) -> None:
-        """Refuse reserved subjects, and people on both sides."""
+        """Refuse reserved subjects, people on both sides, and what no network can be."""
         reserved = set(CMU_RESERVED) & {*self.subjects, *self.held_out}
         if reserved:
             raise InputError(f"subjects {', '.join(sorted(reserved))} are reserved for acceptance")
         both = set(self.subjects) & set(self.held_out)
         if both:
             raise InputError(f"subjects {', '.join(sorted(both))} are both learned from and held out")
+        if self.precision not in ("bf16", "fp16", "fp32"):
+            raise InputError(f"precision must be bf16, fp16 or fp32, got {self.precision!r}")
+        if self.contacts and self.examples.joints != LIFTER_20.name:
+            raise InputError(f"contacts need toes, which {self.examples.joints} has not")
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """Read back what ``dataclasses.asdict`` made of settings, for example from a checkpoint."""
         examples = dict(plain["examples"])
         examples["cameras"] = CameraSettings(**examples["cameras"])
-        examples["noise"] = NoiseSettings(**examples["noise"])
+        if examples["noise"] is not None:
+            examples["noise"] = NoiseSettings(**examples["noise"])
         return cls(**{**plain, "examples": ExampleSettings(**examples)})
 
     @property
@@ -87,7 +127,31 @@ class LifterSettings:
         """Frames that one output depends on."""
         return 1 + 2 * sum(self.dilations)
 
-    @property
-    def target(self) -> int:
-        """Which frame of the window is lifted."""
-        return self.window - 1 if self.causal else self.window // 2
+
+def human36m_settings(points: str = HUMAN36M_17.name, **changes: Any) -> LifterSettings:
+    """Settings of the Human3.6M protocol: S1 5 6 7 8 learned from, 50 frames per second, no noise for true 2D.
+
+    Args:
+        points: "human36m-17", true 2D of the joints themselves, or "coco-17" through the simulated detector.
+        changes: other fields of `LifterSettings`.
+    """
+    exact = points == HUMAN36M_17.name
+    examples = ExampleSettings(
+        fps=50,
+        points=points,
+        joints=HUMAN36M_17.name if exact else LIFTER_20.name,
+        speed=(0.9, 1.1),
+        mixed_upper=0.0,
+        mixed_arms=0.0,
+        bone_spread=0.0,
+        cameras=CAMERAS_OF_HUMAN36M,
+        noise=None if exact else NoiseSettings(),
+    )
+    fields: dict[str, Any] = {
+        "subjects": HUMAN36M_TRAINING,
+        "held_out": HUMAN36M_HELD_OUT,
+        "contacts": not exact,
+        "licence": "research only (trained on Human3.6M)",
+        "examples": examples,
+    }
+    return replace(LifterSettings(**fields), **changes)

@@ -32,13 +32,14 @@ def with_upper_body_of(legs_m: Floats, upper_m: Floats) -> Floats:
     The pelvis is rigid in the recordings (root and two hip joints): its orientation carries the upper body along.
 
     Args:
-        legs_m: (..., 20, 3) joints of LIFTER_20.
-        upper_m: (..., 20, 3).
+        legs_m: (..., J, 3) joints of LIFTER_20, or the first 17 of it (HUMAN36M_17).
+        upper_m: (..., J, 3).
     """
+    upper = [j for j in _UPPER if j < legs_m.shape[-2]]
     turn = np.matmul(_pelvis_axes(legs_m), np.swapaxes(_pelvis_axes(upper_m), -1, -2))
     mixed = legs_m.copy()
-    relative = upper_m[..., _UPPER, :] - upper_m[..., :1, :]
-    mixed[..., _UPPER, :] = np.matmul(relative, np.swapaxes(turn, -1, -2)) + legs_m[..., :1, :]
+    relative = upper_m[..., upper, :] - upper_m[..., :1, :]
+    mixed[..., upper, :] = np.matmul(relative, np.swapaxes(turn, -1, -2)) + legs_m[..., :1, :]
     return mixed
 
 
@@ -46,8 +47,8 @@ def with_arms_of(body_m: Floats, arms_m: Floats) -> Floats:
     """One motion with the arms of another, which hang on its shoulders and turn with its chest.
 
     Args:
-        body_m: (..., 20, 3) joints of LIFTER_20.
-        arms_m: (..., 20, 3).
+        body_m: (..., J, 3) joints of LIFTER_20, or the first 17 of it (HUMAN36M_17).
+        arms_m: (..., J, 3).
     """
     turn = np.matmul(_chest_axes(body_m), np.swapaxes(_chest_axes(arms_m), -1, -2))
     mixed = body_m.copy()

@@ -1,0 +1,57 @@
+"""The examples that a training draws from: thousands of seconds of simulated clips, a few exchanged each step.
+
+Simulating a detector costs more than lifting. A pool of clips is therefore simulated once, each step draws windows from
+anywhere in it, and replaces the oldest clips by new ones. What the pool holds at step n depends on n alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = ["ExamplePool"]
+
+
+class ExamplePool:
+    """Clips in memory, and windows out of them.
+
+    Args:
+        batches: gives batches of clips, features (B, T, F) and truth (B, T, O), forever.
+        count: how many batches are kept.
+        margins: frames of a window before and after the one that is lifted. Beyond the ends of a clip its first and
+            last frame are repeated, as in capture.
+        device: where the pool lives.
+    """
+
+    def __init__(
+        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, margins: tuple[int, int], device: str
+    ) -> None:
+        self._batches = batches
+        kept = [next(batches) for _ in range(count)]
+        self._features = torch.cat([features for features, _ in kept]).to(device)
+        self._truth = torch.cat([truth for _, truth in kept]).to(device)
+        self._clips = len(kept[0][0])
+        self._oldest = 0
+        self._reach = torch.arange(-margins[0], margins[1] + 1, device=device)
+
+    @property
+    def features(self) -> Tensor:
+        """(N, T, F) of all clips."""
+        return self._features
+
+    def refresh(self) -> None:
+        """Replace the oldest batch of clips by the next one."""
+        here = slice(self._oldest, self._oldest + self._clips)
+        features, truth = next(self._batches)
+        self._features[here], self._truth[here] = features, truth
+        self._oldest = (self._oldest + self._clips) % len(self._features)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Windows (count, W, F) around random frames, and the truth (count, 1, O) of those frames."""
+        clips, frames = self._truth.shape[:2]
+        lot = torch.randint(clips * frames, (count,), generator=generator).to(self._truth.device)
+        clip, frame = lot // frames, lot % frames
+        reached = (frame[:, None] + self._reach).clamp(0, frames - 1)
+        return self._features[clip[:, None], reached], self._truth[clip, frame][:, None]
