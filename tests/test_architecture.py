@@ -31,9 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(STAGES, SHARED),
     "clip": {"base", "output"},
     "pipeline": STAGES | SHARED | {"clip"},
-    "protocol": STAGES
-    | SHARED
-    | {"data_prep"},  # as pipeline joins the stages of a capture, it joins those of a judgement
+    # Like pipeline. data_prep owns the HDF5 layout; of train it takes the body that examples are made on.
+    "protocol": STAGES | SHARED | {"data_prep", "train"},
     "train": STAGES | SHARED | {"data_prep"},  # data_prep owns the HDF5 layout that training reads
     "data_prep": {"", "base", "weights", "clip", "pipeline", "nets"} | STAGES,
     "viewers": {"", "base", "clip", "pipeline"} | STAGES,

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from lifters import random_lifter
@@ -19,6 +20,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
 from mocap3d.lift.lifter_weights import LifterWeights, save_weights
 from mocap3d.protocol import LifterProtocol, evaluate_lifter
+from mocap3d.protocol.views import plan_views
 
 HEAD, LEFT_HIP, RIGHT_HIP = (HUMAN36M_17.index(name) for name in ("head", "left_hip", "right_hip"))
 ROOT_M = np.array([0.0, 0.0, 4.0])  # on the optical axis
@@ -173,21 +175,37 @@ def test_a_lifter_that_knows_the_root_puts_it_itself(data, tmp_path):
     """Catches the true root given to a lifter that has its own: on the optical axis, but not at 4 m."""
     weights = says(pose(), trajectory=True)
     out = tmp_path / "results.h5"
-    evaluate_lifter(data, weights, protocol=LifterProtocol(subjects=("S9",)), output=out)
+    result = evaluate_lifter(data, weights, protocol=LifterProtocol(subjects=("S9",)), output=out)
     root_m = read_prediction(out, "S9", "eating_1", "lifter", "one").xyz_m[:, 0]
     pose_of = cameras()[0].cam_from_world
     in_camera = root_m @ pose_of[:3, :3].T + pose_of[:3, 3]
-    np.testing.assert_allclose(in_camera[:, :2], 0, atol=1e-5)
-    assert np.abs(in_camera[:, 2] - 4).min() > 0.1
+    # All points in one place have no size, taken as 1: e^0 m away, give or take e^0 of that.
+    np.testing.assert_allclose(in_camera, np.tile([0.0, 0, 1], (20, 1)), atol=1e-5)
+    assert result.root.mrpe_mm == pytest.approx(3000, rel=1e-5)
+    assert (result.root.distance_percent, result.root.within_std_percent) == (pytest.approx(75, rel=1e-5), 0)
+    assert "root: 3000 mm" in result.to_text()
+    assert evaluate_lifter(data, says(pose())).root is None
 
 
 def test_an_error_leaves_no_file(data, tmp_path, monkeypatch):
     """Catches half a results file, or a rest that the next run would go on with."""
-    monkeypatch.setattr("mocap3d.protocol.lift_everything", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("mocap3d.protocol.evaluate.lift_everything", lambda *_, **__: 1 / 0)
     (tmp_path / "results.h5.part").write_text("a rest of another run")
     with pytest.raises(ZeroDivisionError):
         evaluate_lifter(data, says(pose()), output=tmp_path / "results.h5")
     assert not list(tmp_path.iterdir())
+
+
+def test_views_with_toes_serve_weights_without(tmp_path):
+    """Catches weights of 17 joints refused on a file that was prepared with toes and face, or fed by wrong columns."""
+    path = write(tmp_path / "m.h5", {("S9", "walking_1"): off(4, 0.034)})
+    with MotionWriter(path, extend=True) as writer:
+        for camera in cameras():
+            xy_px = np.full((4, 20, 2), 1e4)  # toes and face nowhere near
+            xy_px[:, :17] = camera.K[:2, 2]
+            writer.add_view("S9", "walking_1", camera.name, "toes", xy_px, np.ones((4, 20)), LIFTER_20)
+    result = evaluate_lifter(path, says(pose()), protocol=LifterProtocol(subjects=("S9",), detector="toes"))
+    assert result.table.rows["walking"].mpjpe_mm == pytest.approx(2, abs=1e-3)
 
 
 def test_joints_of_other_skeletons_are_brought_to_the_17(tmp_path):
@@ -204,13 +222,28 @@ def test_joints_of_other_skeletons_are_brought_to_the_17(tmp_path):
     assert result.absent == {"02": ()}  # nobody expects walking_1 of CMU
 
 
+def test_views_are_brought_to_the_joints_of_the_weights(tmp_path):
+    """Catches COCO points that are not projected through the lens, or in other places than training has them."""
+    body = np.random.default_rng(3).uniform(-0.5, 0.5, (20, 3))
+    body[:17] = pose()
+    path = write(tmp_path / "m.h5", {("S9", "walking_1"): np.repeat(body[None], 9, axis=0)}, skeleton=LIFTER_20)
+    views = plan_views(path, ("S9",), "true", COCO_17)
+    (sequence,) = read_sequences(path)
+    lens = cameras()[1]
+    view = views.read(sequence, lens)
+    wrist = LIFTER_20.index("left_wrist")  # a detector marks wrists where they are
+    expected = cv2.projectPoints(body[wrist] + ROOT_M, np.zeros(3), np.zeros(3), lens.K, lens.distortion)[0].ravel()
+    np.testing.assert_allclose(view.xy_px[:, COCO_17.index("left_wrist")], np.tile(expected, (9, 1)), atol=1e-3)
+    assert (view.skeleton, view.fps, len(view)) == (COCO_17, FPS, 9)
+
+
 # --- what cannot be judged --------------------------------------------------------------------------------------------
 
 
 def test_errors_say_what_to_do(data, tmp_path):
     """Catches an IndexError, an empty table, or minutes of work before a typo is noticed."""
     coco = random_lifter(fps=FPS)
-    with pytest.raises(InputError, match=r"coco-17.*'true' \(human36m-17\).*trained on human36m-17"):
+    with pytest.raises(InputError, match=r"coco-17.*'true' \(human36m-17\).*trained on human36m-17.*lifter-20"):
         evaluate_lifter(data, coco)
     with pytest.raises(InputError, match=r"no views by 'cpn'.*'true' \(human36m-17\)"):
         evaluate_lifter(data, says(pose()), protocol=LifterProtocol(detector="cpn"))
