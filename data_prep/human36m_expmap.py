@@ -50,8 +50,9 @@ def read_expmap(path: Path) -> NDArray[np.float64]:
         FileFormatError: a line does not hold 99 finite numbers, or there is none.
     """
     try:
-        values = np.loadtxt(path, delimiter=",", ndmin=2, comments=None)
-    except (ValueError, UnicodeDecodeError) as error:
+        lines = [line for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+        values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None) if lines else np.zeros((0, COLUMNS))
+    except ValueError as error:
         raise FileFormatError(f"not lines of {COLUMNS} numbers: {error}", path=path) from None
     if not len(values) or values.shape[1] != COLUMNS:
         raise FileFormatError(f"expected lines of {COLUMNS} numbers, got {values.shape}", path=path)
