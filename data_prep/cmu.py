@@ -1,38 +1,37 @@
 """CMU Graphics Lab motion capture (ASF skeletons, AMC motion) -> our motion-data file.
 
-An ASF file is a tree of bones, each with a rest direction, a length and the axes of its angles; an AMC file lists the
-angles frame by frame. A joint of ours is the *end* of a bone (``BONE_OF_JOINT``). Units become metres (one CMU unit is
+A joint of ours is the *end* of a bone (``BONE_OF_JOINT``). Units become metres (one CMU unit is
 1 inch / 0.45), the world is Y-up as it was recorded, and every body is scaled to a stature of 1.70 m, so that a network
 trained on the file learns one body.
 
-Source: http://mocap.cs.cmu.edu, created with funding from NSF EIA-0196217. Format description:
-https://research.cs.wisc.edu/graphics/Courses/cs-838-1999/Jeff/ASF-AMC.html
+Source: http://mocap.cs.cmu.edu, created with funding from NSF EIA-0196217.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import lzma
 import math
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from mocap3d.data_prep.motion_file import MotionSequence, MotionWriter
+from mocap3d.data_prep.acclaim import Bone, bone_ends, read_amc, read_asf
+from mocap3d.data_prep.motion_sequence import MotionSequence
+from mocap3d.data_prep.takes import Group, write_groups
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.skeletons import LIFTER_20
 
 __all__ = [
     "BONE_OF_JOINT",
+    "CMU_LENGTH",
     "FACE_DISTANCE_M",
     "FPS",
     "GAZE_PITCH_RAD",
@@ -40,19 +39,18 @@ __all__ = [
     "LICENCE",
     "METRES_PER_UNIT",
     "STATURE_M",
-    "Bone",
-    "bone_ends",
+    "acclaim_takes",
     "gaze_correction_rad",
     "joints_m",
     "place_face",
     "prepare_cmu",
-    "read_amc",
-    "read_asf",
     "stature_m",
+    "unpacked_tar",
 ]
 
 FPS = Fraction(120)
-METRES_PER_UNIT = 0.0254 / 0.45
+CMU_LENGTH = 0.45  # what CMU's ASF files call their unit
+METRES_PER_UNIT = 0.0254 / CMU_LENGTH
 STATURE_M = 1.70
 LICENCE = (
     "CMU Graphics Lab motion capture database, mocap.cs.cmu.edu, created with funding from NSF EIA-0196217: "
@@ -65,6 +63,7 @@ FACE_DISTANCE_M = 0.20
 # At an ASF rest pose the head bone is vertical; in life it leans forward by a marker-dependent 0-35 degrees while its
 # owner looks ahead. Each subject's face is turned up or down so that the median gaze is this far below the horizon.
 GAZE_PITCH_RAD = math.radians(-8.0)
+_SMALLEST_M = 1e-3
 
 # Joint of LIFTER_20 -> the ASF bone whose end it is. The wrist is the end of the bone *called* wrist: ASF splits the
 # forearm 2:1 (radius, wrist) to place its twist, and the hand flexes at the end of the second part. The face point is
@@ -76,165 +75,6 @@ BONE_OF_JOINT = {
     "left_elbow": "lhumerus", "left_wrist": "lwrist", "right_shoulder": "rclavicle", "right_elbow": "rhumerus",
     "right_wrist": "rwrist", "left_toe": "ltoes", "right_toe": "rtoes",
 }  # fmt: skip
-_ANGLES = {"rx": 0, "ry": 1, "rz": 2}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bone:
-    """One bone of an ASF skeleton.
-
-    Attributes:
-        name: its ASF name; "root" for the root.
-        parent: index of the parent bone; -1 for the root.
-        offset: (3,) from start to end of the bone at rest, world axes, in CMU units.
-        axis: (3, 3) world_from_bone at rest; the angles of the AMC turn about these axes.
-        channels: its degrees of freedom in the order of the AMC file, as indices 0 1 2 = x y z.
-    """
-
-    name: str
-    parent: int
-    offset: NDArray[np.float64]
-    axis: NDArray[np.float64]
-    channels: tuple[int, ...]
-
-
-def read_asf(path: Path) -> tuple[Bone, ...]:
-    """Read an ASF skeleton; the bones come parents first, the root is bone 0.
-
-    Raises:
-        FileFormatError: a section is missing, the hierarchy names an unknown bone, or the units are not CMU's.
-    """
-    sections = _asf_sections(path)
-    units = dict(line.split()[:2] for line in sections.get("units", []))
-    if float(units.get("length", "nan")) != 0.45 or units.get("angle") != "deg":
-        raise FileFormatError(f"expected length 0.45 and angle deg, got {units}", path=path)
-    parts = _bone_parts(sections.get("bonedata", []))
-    parent_of: dict[str, str] = {}
-    for line in sections.get("hierarchy", []):
-        first, *children = line.split()
-        if first not in ("begin", "end"):
-            parent_of.update(dict.fromkeys(children, first))
-    if not parts or not parent_of:
-        raise FileFormatError("no bones: both :bonedata and :hierarchy are needed", path=path)
-    bones = [Bone(name="root", parent=-1, offset=np.zeros(3), axis=np.eye(3), channels=(0, 1, 2))]
-    index = {"root": 0}
-    for name, parent in parent_of.items():
-        if name not in parts or parent not in index:
-            raise FileFormatError(f"the hierarchy hangs {name!r} under {parent!r}: one of them is unknown", path=path)
-        index[name] = len(bones)
-        bones.append(_bone(name, index[parent], parts[name]))
-    return tuple(bones)
-
-
-def _asf_sections(path: Path) -> dict[str, list[str]]:
-    """The lines of each ``:section``, without comments."""
-    sections: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in path.read_text(encoding="latin-1").splitlines():
-        text = line.split("#")[0].strip()
-        if text.startswith(":"):
-            current = sections.setdefault(text[1:].split()[0].lower(), [])
-        elif text:
-            current.append(text)
-    return sections
-
-
-def _bone_parts(lines: list[str]) -> dict[str, dict[str, list[str]]]:
-    """Bone name -> its fields (keyword -> words)."""
-    bones: dict[str, dict[str, list[str]]] = {}
-    fields: dict[str, list[str]] = {}
-    for line in lines:
-        key, *words = line.split()
-        if key == "begin":
-            fields = {}
-        elif key == "end":
-            bones[fields["name"][0]] = fields
-        elif not key.startswith("("):  # a second row of joint limits
-            fields[key] = words
-    return bones
-
-
-def _bone(name: str, parent: int, fields: dict[str, list[str]]) -> Bone:
-    offset = np.array(fields["direction"], dtype=np.float64) * float(fields["length"][0])
-    # "axis a b c XYZ" turns about the fixed x, then y, then z: extrinsic xyz in SciPy's words.
-    axis = Rotation.from_euler("xyz", np.array(fields["axis"][:3], dtype=np.float64), degrees=True).as_matrix()
-    channels = tuple(_ANGLES[word] for word in fields.get("dof", []))
-    return Bone(name=name, parent=parent, offset=offset, axis=axis, channels=channels)
-
-
-def read_amc(path: Path, bones: tuple[Bone, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read the frames of an AMC file.
-
-    Returns:
-        root position (T, 3) in CMU units and angles (T, bones, 3) in degrees about x, y, z; 0 without a channel.
-
-    Raises:
-        FileFormatError: no frames, an unknown bone, or a wrong number of values.
-    """
-    index = {bone.name: i for i, bone in enumerate(bones)}
-    wanted = {bone.name: len(bone.channels) + (3 if bone.parent < 0 else 0) for bone in bones}
-    frames: list[dict[str, list[str]]] = []
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
-        words = line.split()
-        if not words or words[0][0] in "#:":
-            continue
-        if len(words) == 1:
-            frames.append({})
-        elif words[0] not in index or len(words) - 1 != wanted[words[0]] or not frames:
-            raise FileFormatError(
-                f"{words[0]!r} with {len(words) - 1} values is not expected here", path=path, line=number
-            )
-        else:
-            frames[-1][words[0]] = words[1:]
-    if not frames:
-        raise FileFormatError("no frames", path=path)
-    return _arrays_of_frames(frames, bones, path)
-
-
-def _arrays_of_frames(
-    frames: list[dict[str, list[str]]], bones: tuple[Bone, ...], path: Path
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    root = np.zeros((len(frames), 3))
-    angles_deg = np.zeros((len(frames), len(bones), 3))
-    for i, bone in enumerate(bones):
-        if not bone.channels:
-            continue
-        try:
-            values = np.array([frame[bone.name] for frame in frames], dtype=np.float64)
-        except (KeyError, ValueError) as error:
-            raise FileFormatError(
-                f"bone {bone.name!r}: missing or not a number in some frame ({error})", path=path
-            ) from None
-        if bone.parent < 0:
-            root, values = values[:, :3], values[:, 3:]
-        angles_deg[:, i, list(bone.channels)] = values
-    return root, angles_deg
-
-
-def bone_ends(
-    bones: tuple[Bone, ...], root: NDArray[np.float64], angles_deg: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Forward kinematics of an ASF skeleton.
-
-    Args:
-        bones: the skeleton.
-        root: (T, 3) root position, any unit that ``Bone.offset`` shares.
-        angles_deg: (T, bones, 3) as `read_amc` returns them.
-
-    Returns:
-        ends (T, bones, 3) of the bones, and world_from_bone (T, bones, 3, 3), which is the identity at rest.
-    """
-    ends = np.empty((len(root), len(bones), 3))
-    world_from_bone = np.empty((len(root), len(bones), 3, 3))
-    for i, bone in enumerate(bones):
-        turn = Rotation.from_euler("xyz", angles_deg[:, i], degrees=True).as_matrix()
-        local = bone.axis @ turn @ bone.axis.T
-        if bone.parent < 0:
-            world_from_bone[:, i], ends[:, i] = local, root
-        else:
-            world_from_bone[:, i] = world_from_bone[:, bone.parent] @ local
-            ends[:, i] = ends[:, bone.parent] + world_from_bone[:, i] @ bone.offset
-    return ends, world_from_bone
 
 
 def stature_m(bones: tuple[Bone, ...]) -> float:
@@ -289,7 +129,13 @@ def gaze_correction_rad(world_from_head: NDArray[np.float64]) -> float:
     return GAZE_PITCH_RAD - float(np.median(np.arcsin(np.clip(world_from_head[:, 1, 2], -1.0, 1.0))))
 
 
-def prepare_cmu(source: Path | str, out: Path | str, progress: Callable[[int, int], None] | None = None) -> Path:
+def prepare_cmu(
+    source: Path | str,
+    out: Path | str,
+    *,
+    one_body: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
     """Convert a folder (or tar file) of CMU subjects into one motion-data file.
 
     An interrupted run goes on where it stopped when it is started again.
@@ -297,6 +143,7 @@ def prepare_cmu(source: Path | str, out: Path | str, progress: Callable[[int, in
     Args:
         source: folder or .tar/.tar.xz/.tar.gz that holds ``SUBJECT/SUBJECT.asf`` and ``SUBJECT/*.amc`` at any depth.
         out: the HDF5 file to write.
+        one_body: put everybody on the one reference body (``one_body.py``).
         progress: called with (clips done, clips in all).
 
     Returns:
@@ -306,38 +153,66 @@ def prepare_cmu(source: Path | str, out: Path | str, progress: Callable[[int, in
         InputError: nothing to convert, or an AMC file without its ASF skeleton.
         FileFormatError: a file that cannot be read.
     """
-    with _unpacked(Path(source)) as folder, MotionWriter(Path(out)) as writer:
-        clips = sorted(folder.rglob("*.amc"))
+    with unpacked_tar(Path(source)) as folder:
+        clips: dict[str, list[Path]] = {}
+        for clip in sorted(folder.rglob("*.amc")):
+            clips.setdefault(clip.stem.split("_")[0], []).append(clip)
         if not clips:
             raise InputError(f"no .amc files under {source}")
-        done = 0
-        for subject, group in itertools.groupby(clips, key=lambda clip: clip.stem.split("_")[0]):
-            paths = tuple(group)
-            if not all(writer.has(subject, path.stem) for path in paths):
-                for sequence in _convert_subject(subject, paths):
-                    writer.add(sequence)
-            done += len(paths)
-            if progress is not None:
-                progress(done, len(clips))
-    return Path(out)
+        groups = [
+            Group(
+                subject=subject,
+                actions=tuple(clip.stem for clip in paths),
+                convert=partial(_convert_subject, subject, paths),
+            )
+            for subject, paths in clips.items()
+        ]
+        return write_groups(Path(out), groups, one_body=one_body, progress=progress)
 
 
-def _convert_subject(subject: str, clips: tuple[Path, ...]) -> Iterator[MotionSequence]:
-    """All takes of one subject: they share the correction of the gaze."""
+def _convert_subject(subject: str, clips: Sequence[Path]) -> list[MotionSequence]:
     skeleton = clips[0].with_name(f"{subject}.asf")
     if not skeleton.is_file():
         raise InputError(f"{clips[0].name} needs {skeleton.name} beside it")
-    bones = read_asf(skeleton)
+    takes = acclaim_takes(skeleton, clips, length=CMU_LENGTH)
+    return [
+        MotionSequence.seen(subject, clip.stem, xyz_m.astype(np.float32), FPS, LIFTER_20, LICENCE)
+        for clip, xyz_m in zip(clips, takes, strict=True)
+    ]
+
+
+def acclaim_takes(skeleton: Path, clips: Sequence[Path], length: float | None = None) -> list[NDArray[np.float64]]:
+    """All takes of one person, (T, 20, 3) each: they share the correction of the gaze.
+
+    Args:
+        skeleton: the person's ASF file.
+        clips: AMC files.
+        length: what the ASF file must say of its unit; None: anything.
+
+    Raises:
+        FileFormatError: a file that cannot be read, or a skeleton without the bones of ``BONE_OF_JOINT``.
+    """
+    bones = read_asf(skeleton, length=length)
+    missing = sorted(set(BONE_OF_JOINT.values()) - {bone.name for bone in bones})
+    if missing:
+        raise FileFormatError(f"there is no bone {', '.join(missing)}", path=skeleton)
+    if not math.isfinite(stature_m(bones)) or stature_m(bones) < _SMALLEST_M:
+        raise FileFormatError(f"the legs are too short, {stature_m(bones):g} m of stature", path=skeleton)
     takes = [joints_m(bones, *read_amc(clip, bones)) for clip in clips]
     pitch_rad = gaze_correction_rad(np.concatenate([world_from_head for _, world_from_head in takes]))
-    for clip, (xyz_m, world_from_head) in zip(clips, takes, strict=True):
+    for xyz_m, world_from_head in takes:
         place_face(xyz_m, world_from_head, pitch_rad)
-        yield MotionSequence.seen(subject, clip.stem, xyz_m.astype(np.float32), FPS, LIFTER_20, LICENCE)
+    return [xyz_m for xyz_m, _ in takes]
 
 
 @contextlib.contextmanager
-def _unpacked(source: Path) -> Iterator[Path]:
-    """A folder as it is; a tar file in a temporary folder, unpacked without links or paths that leave it."""
+def unpacked_tar(source: Path) -> Iterator[Path]:
+    """A folder as it is; a tar file in a temporary folder, unpacked without links or paths that leave it.
+
+    Raises:
+        InputError: neither a folder nor a tar file.
+        FileFormatError: a tar file that is damaged, or wants to write elsewhere.
+    """
     if source.is_dir():
         yield source
     elif source.is_file() and tarfile.is_tarfile(source):
@@ -345,7 +220,7 @@ def _unpacked(source: Path) -> Iterator[Path]:
             try:
                 with tarfile.open(source) as tar:
                     tar.extractall(folder, filter="data")
-            except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+            except (tarfile.TarError, EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
                 raise FileFormatError(f"cannot be unpacked: {error}", path=source) from None
             yield Path(folder)
     else:

@@ -6,16 +6,15 @@ import tarfile
 
 import numpy as np
 import pytest
+from mocap3d.data_prep.acclaim import bone_ends, read_amc, read_asf
 from mocap3d.data_prep.cmu import (
     BONE_OF_JOINT,
+    CMU_LENGTH,
     METRES_PER_UNIT,
-    bone_ends,
     gaze_correction_rad,
     joints_m,
     place_face,
     prepare_cmu,
-    read_amc,
-    read_asf,
 )
 from mocap3d.data_prep.motion_file import read_sequences
 
@@ -226,7 +225,7 @@ def test_bad_files_are_refused_by_name_and_line(subject, tmp_path):
     inches = tmp_path / "a.asf"
     inches.write_text(asf_text(units="length 1.0"))
     with pytest.raises(FileFormatError, match=r"0\.45"):
-        read_asf(inches)
+        read_asf(inches, length=CMU_LENGTH)
     inches.write_text(asf_text().replace("    lfoot ltoes", "    lfin ltoes"))
     with pytest.raises(FileFormatError, match="lfin"):
         read_asf(inches)

@@ -1,0 +1,61 @@
+"""Writing a data set person by person: resume, progress, and the one body if it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mocap3d.data_prep.motion_file import MotionWriter
+from mocap3d.data_prep.motion_sequence import MotionSequence
+from mocap3d.data_prep.one_body import on_one_body
+
+from mocap3d.base.errors import InputError
+
+__all__ = ["Group", "write_groups"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Group:
+    """All takes of one person.
+
+    Attributes:
+        subject: who.
+        actions: names of the takes.
+        convert: makes their sequences; called only when one of them is not yet in the file.
+    """
+
+    subject: str
+    actions: tuple[str, ...]
+    convert: Callable[[], Sequence[MotionSequence]]
+
+
+def write_groups(
+    out: Path, groups: Sequence[Group], *, one_body: bool, progress: Callable[[int, int], None] | None
+) -> Path:
+    """Convert and write all groups; an interrupted run goes on with the first person who is not complete.
+
+    Args:
+        out: the HDF5 file to write.
+        groups: who, one after another.
+        one_body: put everybody on the one reference body.
+        progress: called with (takes done, takes in all) after each person.
+
+    Raises:
+        InputError: two takes of one person have one name; and all that ``convert`` raises.
+    """
+    for group in groups:
+        twice = {action for action in group.actions if group.actions.count(action) > 1}
+        if twice:
+            raise InputError(f"two takes of {group.subject} are called {', '.join(sorted(twice))}")
+    total, done = sum(len(group.actions) for group in groups), 0
+    with MotionWriter(out) as writer:
+        for group in groups:
+            if not all(writer.has(group.subject, action) for action in group.actions):
+                sequences = group.convert()
+                for sequence in on_one_body(sequences) if one_body else sequences:
+                    writer.add(sequence)
+            done += len(group.actions)
+            if progress is not None:
+                progress(done, total)
+    return out
