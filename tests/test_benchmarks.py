@@ -33,7 +33,7 @@ def checked_line(line: str, name: str) -> dict[str, dict[str, float]]:
     return result
 
 
-@pytest.mark.parametrize("name", ["capture", "agreement", "lifter"])
+@pytest.mark.parametrize("name", ["capture", "agreement", "lifter", "lifter_limits"])
 def test_help(name):
     """Catches a benchmark that cannot even be imported from its folder."""
     done = subprocess.run(

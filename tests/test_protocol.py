@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import typer
 from lifters import random_lifter
 from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_read import read_cameras, read_prediction, read_sequences
@@ -18,6 +20,7 @@ from videos import run
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
+from mocap3d.cli import app
 from mocap3d.lift.lifter_weights import LifterWeights, save_weights
 from mocap3d.protocol import LifterProtocol, evaluate_lifter
 from mocap3d.protocol.views import plan_views
@@ -338,3 +341,11 @@ def test_mistakes_on_the_command_line(data, weights_file, tmp_path, capsys):
     assert (code, "no folder" in errors) == (1, True)
     code, _, errors = run(capsys, "evaluate", "lifter", "--data", data)
     assert (code, "coco-17" in errors) == (1, True)
+
+
+def test_every_option_is_explained():
+    """Catches a new option that only --help knows."""
+    command = typer.main.get_command(app).commands["evaluate"].commands["lifter"]
+    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    text = (Path(__file__).resolve().parents[1] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert not [option for option in options - {"--help"} if f"`{option}" not in text]
