@@ -115,7 +115,10 @@ def lift_everything(
     same_rate = abs(ratio - 1) <= _SAME_RATE
     if not same_rate:
         points, confidence = at_rate(points, confidence, ratio)
-    encoded = (encode_screen if on_screen else encode)(points, confidence, pose2d.skeleton)
+    if on_screen:
+        encoded = encode_screen(points, confidence, pose2d.skeleton)
+    else:
+        encoded = encode(points, confidence, pose2d.skeleton, weights.meta.encoding)
     numbers = (
         run_lifter(weights, encoded.features) if device == "cpu" else _on_device(weights, encoded.features, device)
     )
