@@ -150,6 +150,14 @@ def test_the_root_rule_of_videopose3d(data):
     assert theirs.table.rows["walking"].mpjpe_mm == pytest.approx(expected, abs=0.05)
 
 
+def test_the_lifter_can_be_told_a_stature(data):
+    """Catches people judged in the size of those that the lifter learned from: eating is the pose, a quarter larger."""
+    weights = says(pose(), stature_m=1.6)
+    told = evaluate_lifter(data, weights, protocol=LifterProtocol(subjects=("S9",), height_m=2.0))
+    assert told.table.rows["eating"].mpjpe_mm == pytest.approx(0, abs=1e-3)
+    assert "2 m" in told.to_text()
+
+
 def test_flip_averages_with_the_mirror_image(data):
     """Catches an option that does nothing: a constant pose and its mirror image have a symmetric mean."""
     mirror = list(HUMAN36M_17.mirror)
@@ -308,6 +316,7 @@ def test_the_printed_table_holds_the_numbers(data, weights_file, tmp_path, capsy
     assert list(table) == ["eating", "sitting", "walking", "average over actions", "all frames together"]
     assert table["walking"]["P1 MPJPE, mm"] == "3.5"
     assert table["walking"]["frames"] == "80"
+    assert "****" not in printed  # an average over actions has no number of frames
     assert float(table["eating"]["P1 MPJPE, mm"]) == pytest.approx(EATING_MM, abs=0.2)
     assert table["eating"]["P3 N-MPJPE, mm"] == "0.0"
     assert table["sitting"]["MPJVE, mm/frame at 50 Hz"] == "0.10"

@@ -25,6 +25,9 @@ def evaluate_lifter_command(
         str, typer.Option(help='"subtract": both roots; "videopose3d": the predicted root as it is.')
     ] = "subtract",
     flip: Annotated[bool, typer.Option("--flip", help="Lift the mirror image too and take the mean.")] = False,
+    height: Annotated[
+        float | None, typer.Option(help="Stature of the people in metres, if the lifter learned from others.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="HDF5 file to write the predictions to, for the viewer.")
     ] = None,
@@ -45,6 +48,7 @@ def evaluate_lifter_command(
         detector=detector,
         root_rule=root_rule,  # type: ignore[arg-type]  # the protocol refuses other words
         flip=flip,
+        height_m=height,
         device=device,
         model=model or ("default" if weights is None else weights.stem),
     )

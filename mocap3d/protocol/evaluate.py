@@ -23,7 +23,7 @@ from mocap3d.lift.lifter_weights import LifterWeights, load_weights
 from mocap3d.lift.mirror import lift_both_ways
 from mocap3d.lift.monocular import Lifted, lift_everything
 from mocap3d.lift.videopose3d import load_videopose3d
-from mocap3d.protocol.names import absent_takes, in_order, without_take
+from mocap3d.protocol.names import HUMAN36M_ACTIONS, absent_takes, in_order, without_take
 from mocap3d.protocol.results import results_file
 from mocap3d.protocol.views import Views, joints_in_camera, plan_views, root_in_camera
 from mocap3d.quality.action_table import ActionTable
@@ -46,6 +46,8 @@ class LifterProtocol:
         detector: whose 2D joints go in; "true" are projections of the true joints.
         root_rule: "subtract" takes each root from its own body; "videopose3d" takes the prediction as it is.
         flip: lift the mirror image too and take the mean.
+        height_m: stature of the people, which the lifter is told; None lets it speak of people of the stature that it
+            learned from, as weights trained on the same data set should.
         device: "cpu" or a torch device.
         model: what the result is called in files.
     """
@@ -54,6 +56,7 @@ class LifterProtocol:
     detector: str = "true"
     root_rule: RootRule = "subtract"
     flip: bool = False
+    height_m: float | None = None
     device: str = "cpu"
     model: str = "lifter"
 
@@ -114,7 +117,14 @@ class LifterEvaluation:
     def _remarks(self) -> Iterator[str]:
         how, flipped = self.protocol, " and its mirror image" if self.protocol.flip else ""
         yield f"{how.model}, fed by {how.detector!r}{flipped}; 17 joints, the root counted; root rule {how.root_rule!r}"
+        if how.height_m is not None:
+            yield f"the lifter was told a stature of {how.height_m:g} m"
         yield "averages over actions are unweighted: each action counts once"
+        if any(self.absent.values()) or set(self.table.tallies) == set(HUMAN36M_ACTIONS):
+            yield (
+                "comparable with published tables only where the data are the official poses of all sequences; people "
+                "from exponential-map text stand where a rule has put them (proxy protocol)"
+            )
         if self.root is not None:
             yield (
                 f"root: {self.root.mrpe_mm:.0f} mm from its true place on average (MRPE), its distance from the camera "
@@ -226,9 +236,10 @@ def _judged(views: Views, lifter: LifterWeights, how: LifterProtocol) -> Iterato
 
 
 def _lift(view: Pose2D, camera: Camera, lifter: LifterWeights, how: LifterProtocol) -> Lifted:
-    """What the lifter says, in the camera's axes and in the size that it gives."""
+    """What the lifter says, in the camera's axes."""
     lift = lift_both_ways if how.flip else lift_everything
-    return lift(view, camera, weights=lifter, height_m=lifter.meta.stature_m, device=how.device)
+    height_m = lifter.meta.stature_m if how.height_m is None else how.height_m
+    return lift(view, camera, weights=lifter, height_m=height_m, device=how.device)
 
 
 def _compare(sequence: MotionSequence, camera: Camera, lifted: Lifted, rule: RootRule) -> PoseTally:

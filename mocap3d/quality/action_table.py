@@ -81,7 +81,7 @@ class ActionTable:
         """The same as a Markdown table."""
         head, *rows = self._cells(short=False)
         rule = ["---", *["---:"] * (len(head) - 1)]
-        bold = [[f"**{cell}**" for cell in row] if row[0] == _AVERAGE else row for row in rows]
+        bold = [[cell and f"**{cell}**" for cell in row] if row[0] == _AVERAGE else row for row in rows]
         return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *bold])
 
     def to_dict(self) -> dict[str, Any]:
