@@ -22,8 +22,8 @@ from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.lifter_weights import LifterWeights, load_weights
 from mocap3d.lift.temporal import run_lifter
 from mocap3d.quality.pose3d import mpjpe_m, p_mpjpe_m
-from mocap3d.train.lifter_data import MotionBank
-from mocap3d.train.lifter_eval import MeanPose, View, held_out_views, measure
+from mocap3d.train.lifter_data import ExampleSettings, MotionBank
+from mocap3d.train.lifter_eval import MeanPose, View, held_out_views, joints_of, measure
 from mocap3d.train.lifter_settings import CMU_HELD_OUT, CMU_TRAINING
 from mocap3d.train.noise import NoiseSettings
 
@@ -49,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     weights = load_weights(options.weights)
     learned_from = MotionBank.read(options.data, frozenset(CMU_TRAINING))
-    constant = MeanPose.of(held_out_views(learned_from, 30, None))
+    constant = MeanPose.of(held_out_views(learned_from, seen_as(weights, None)))
     rows, figures = [], []
     for subjects in (*((subject,) for subject in CMU_HELD_OUT), CMU_HELD_OUT):
         bank = MotionBank.read(options.data, frozenset(subjects))
         for case, (noise, joints) in CASES.items():
             progress(f"{' '.join(subjects)}: {case}")
-            found = scores(held_out_views(bank, 30, noise), weights, constant, joints)
+            found = scores(held_out_views(bank, seen_as(weights, noise)), weights, constant, joints)
             rows.append([f"{' '.join(subjects)}, {case}", *(f"{1000 * value:.1f}" for value in found)])
             if len(subjects) > 1:
                 key = case.replace(" ", "_")
@@ -69,11 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def seen_as(weights: LifterWeights, noise: NoiseSettings | None) -> ExampleSettings:
+    """The points, frame rate and encoding that a lifter wants, through this detector."""
+    meta = weights.meta
+    return ExampleSettings(
+        fps=int(meta.fps), points=meta.input_skeleton, joints=meta.output_skeleton, encoding=meta.encoding, noise=noise
+    )
+
+
 def scores(
     views: list[View], weights: LifterWeights, constant: MeanPose, joints: list[int]
 ) -> tuple[float, float, float, float]:
     """MPJPE and P-MPJPE of the lifter, then of the constant poses, metres."""
-    lifted = np.concatenate([run_lifter(weights, view.features) for view in views])
+    lifted = np.concatenate([joints_of(run_lifter(weights, view.features), view.settings) for view in views])
     truth = np.concatenate([view.truth_m for view in views])
     ours = mpjpe_m(lifted[:, joints], truth[:, joints]), p_mpjpe_m(lifted[:, joints], truth[:, joints])
     return *ours, *constant.errors_m(truth, joints)
@@ -82,7 +90,7 @@ def scores(
 def joint_table(data: Path, weights: LifterWeights) -> str:
     """Both people, every joint: from true 2D and from the simulated detector."""
     bank = MotionBank.read(data, frozenset(CMU_HELD_OUT))
-    views = [held_out_views(bank, 30, noise) for noise in (None, WHOLE)]
+    views = [held_out_views(bank, seen_as(weights, noise)) for noise in (None, WHOLE)]
     measured = [measure(part, lambda features: run_lifter(weights, features)) for part in views]
     rows = [
         [name.replace("_", " "), *(f"{1000 * part[kind][name]:.0f}" for part in measured for kind in KINDS)]

@@ -310,6 +310,7 @@ def test_the_training_page_says_what_training_does() -> None:
     """Catches subjects, offsets and file fields that were changed in the code only."""
     import dataclasses
 
+    from mocap3d.base.skeletons import COCO_17
     from mocap3d.lift.encoding import ENCODING, feature_count
     from mocap3d.lift.lifter_weights import FORMAT, LifterMeta
     from mocap3d.train.body import COCO_OFFSET_M

@@ -79,7 +79,7 @@ class Block(nn.Module):
     def one_in_three(self, x_BTC: Tensor) -> Tensor:
         """(B, T, C) -> (B, T / 3, C): the same where frames already stand one dilation apart."""
         if not self.dilation:
-            return self(x_BTC)
+            return self.forward(x_BTC)
         y_BTC: Tensor = self.point(self.wide(taps_of_windows(x_BTC)))
         return x_BTC[:, self.lifted_tap :: 3] + y_BTC
 
@@ -153,12 +153,12 @@ class TemporalLifter(nn.Module):
         In inference equal to `forward`; in training the normalisation sees only what is used. Needs dilations
         1, 3, 9, ... (the strided form of VideoPose3D).
         """
-        spread = [d for d in (self.first_dilation, *(block.dilation for block in self.blocks)) if d]
+        spread = [d for d in (self.first_dilation, *(block.dilation for block in self._each_block())) if d]
         if spread != [3**i for i in range(len(spread))]:
             raise ValueError(f"one_output needs the dilations 1, 3, 9, ..., not {spread}")
         windows_BTF = (windows_BTF - self.mean) / self.spread
         x_BTC = self.expand(taps_of_windows(windows_BTF) if self.first_dilation else windows_BTF)
-        for block in self.blocks:
+        for block in self._each_block():
             x_BTC = block.one_in_three(x_BTC)
         return self._out(x_BTC, windows_BTF)
 
@@ -196,6 +196,9 @@ class TemporalLifter(nn.Module):
         if self.direct is not None:
             self.direct.weight.copy_(arrays["direct.weight"].T)
 
+    def _each_block(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
+
     def _layers(self) -> list[tuple[str, Layer]]:
         named = [(name.removeprefix("blocks."), module) for name, module in self.named_modules()]
         return [
@@ -220,7 +223,8 @@ def taps(x_BTC: Tensor, dilation: int) -> Tensor:
 
 def taps_of_windows(x_BTC: Tensor) -> Tensor:
     """Three frames that follow each other side by side, each used once: (B, T, C) -> (B, T / 3, 3C)."""
-    return x_BTC.unflatten(1, (-1, 3)).flatten(2)
+    batch, frames, channels = x_BTC.shape
+    return x_BTC.reshape(batch, frames // 3, 3 * channels)
 
 
 @torch.inference_mode()

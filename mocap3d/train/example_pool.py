@@ -23,17 +23,26 @@ class ExamplePool:
         margins: frames of a window before and after the one that is lifted. Beyond the ends of a clip its first and
             last frame are repeated, as in capture.
         device: where the pool lives.
+        step: number of the first batch. Batch n lies in the same place of every pool, so that one that begins at
+            step n draws what another draws that has come there.
     """
 
     def __init__(
-        self, batches: Iterator[tuple[Tensor, Tensor]], count: int, margins: tuple[int, int], device: str
+        self,
+        batches: Iterator[tuple[Tensor, Tensor]],
+        count: int,
+        margins: tuple[int, int],
+        device: str,
+        *,
+        step: int = 0,
     ) -> None:
         self._batches = batches
         kept = [next(batches) for _ in range(count)]
+        kept = [kept[(place - step) % count] for place in range(count)]
         self._features = torch.cat([features for features, _ in kept]).to(device)
         self._truth = torch.cat([truth for _, truth in kept]).to(device)
         self._clips = len(kept[0][0])
-        self._oldest = 0
+        self._oldest = step % count * self._clips
         self._reach = torch.arange(-margins[0], margins[1] + 1, device=device)
 
     @property

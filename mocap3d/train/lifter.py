@@ -91,7 +91,7 @@ def train_lifter(
     people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
     views = held_out_views(people, settings.examples, cameras=2)
     if run.progress < 1:
-        pool = ExamplePool(_batches(bank, run, workers), settings.pool_steps, run.model.margins, device)
+        pool = ExamplePool(_batches(bank, run, workers), settings.pool_steps, run.model.margins, device, step=run.step)
         if not run.step:
             run.model.standardise(pool.features)
             run.average.standardise(pool.features)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.procrustes import align
-from mocap3d.base.skeletons import LIFTER_20, skeleton_named
+from mocap3d.base.skeletons import skeleton_named
 from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS
 from mocap3d.lift.monocular import evidence
 from mocap3d.quality.pose3d import joint_errors_m, mpjpe_m, p_mpjpe_m, procrustes_aligned_m
@@ -102,7 +102,7 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
     Returns:
         "mpjpe_m", "p_mpjpe_m"; the same by joint; "std_m" and "std_unseen_m" (one axis, by joint, where its evidence
         was seen or not; NaN if that never happened); "distance_error": median error of the root's distance, as a share
-        of it; "contact_accuracy": share of contacts judged right (NaN if the joints have no toes).
+        of it; "contact_accuracy": share of contacts judged right (both NaN if the lifter does not say).
     """
     settings = views[0].settings
     points, joints = skeleton_named(settings.points), skeleton_named(settings.joints)
@@ -114,7 +114,6 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
     seen = evidence(features.reshape(len(features), len(points), 3)[..., 2], points, joints) > 0
     by_name = dict(zip(joints.joint_names, range(len(joints)), strict=True))
     rest, true_rest = outputs[:, 3 * (len(joints) - 1) :], numbers[:, 3 * (len(joints) - 1) :]
-    right = (rest[:, TRAJECTORY_OUTPUTS:] > 0) == (true_rest[:, 3:] > 0.5) if settings.joints == LIFTER_20.name else []
     return {
         "frames": len(errors),
         "mpjpe_m": float(errors.mean()),
@@ -123,8 +122,8 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
         "p_mpjpe_by_joint_m": {name: float(aligned[:, j].mean()) for name, j in by_name.items()},
         "std_m": [_rms_axis(errors[seen[:, j], j]) for j in by_name.values()],
         "std_unseen_m": [_rms_axis(errors[~seen[:, j], j]) for j in by_name.values()],
-        "distance_error": float(np.median(np.abs(np.expm1(rest[:, 2] - true_rest[:, 2])))),
-        "contact_accuracy": float(np.mean(right)) if len(right) else float("nan"),
+        "distance_error": _distance_error(rest, true_rest),
+        "contact_accuracy": _contact_accuracy(rest, true_rest),
     }
 
 
@@ -155,6 +154,17 @@ class MeanPose:
         truth = truth_m[:, chosen]
         seen, shape = (np.broadcast_to(pose[chosen], truth.shape) for pose in (self.seen_m, self.shape_m))
         return mpjpe_m(seen, truth), p_mpjpe_m(shape, truth)
+
+
+def _distance_error(rest: Floats, true_rest: Floats) -> float:
+    if not rest.shape[1]:
+        return float("nan")
+    return float(np.median(np.abs(np.expm1(rest[:, 2] - true_rest[:, 2]))))
+
+
+def _contact_accuracy(rest: Floats, true_rest: Floats) -> float:
+    said, true = rest[:, TRAJECTORY_OUTPUTS:], true_rest[:, 3:]
+    return float(np.mean((said > 0) == (true > 0.5))) if said.shape[1] else float("nan")
 
 
 def _rms_axis(errors_m: NDArray[np.float64]) -> float:

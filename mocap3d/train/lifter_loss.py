@@ -28,7 +28,8 @@ def lifter_loss(outputs: Tensor, truth: Tensor, settings: LifterSettings) -> tup
         The loss, and the mean distance of the joints in metres, the root counted (and detached).
     """
     joints = 3 * (len(skeleton_named(settings.examples.joints)) - 1)
-    distance = (outputs[..., :joints] - truth[..., :joints]).unflatten(-1, (-1, 3)).norm(dim=-1)
+    off = outputs[..., :joints] - truth[..., :joints]
+    distance = off.view(*off.shape[:-1], -1, 3).norm(dim=-1)
     loss = distance.mean()
     rest, true_rest = outputs[..., joints:], truth[..., joints:]
     loss = loss + settings.trajectory_weight * _trajectory(rest[..., :TRAJECTORY_OUTPUTS], true_rest[..., :3])

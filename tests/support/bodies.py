@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import walker
@@ -24,3 +25,22 @@ def motion_file(path: Path, subjects: tuple[str, ...] = ("01", "02"), fps: int =
             xyz_m = walker.walk(seconds=3.0, fps=fps, speed_mps=1.0 + 0.2 * i)[0].astype(np.float32)
             writer.add(MotionSequence.seen(subject, f"{subject}_01", xyz_m, Fraction(fps), LIFTER_20, "CC0-1.0"))
     return path
+
+
+def small_training(**changes: Any) -> Any:
+    """Settings of a training on `motion_file` that takes a second; imported late, since it needs torch."""
+    from mocap3d.train.lifter_settings import LifterSettings
+
+    fields = {
+        "subjects": ("01",),
+        "held_out": ("02",),
+        "minutes": None,
+        "steps": 6,
+        "channels": 16,
+        "dilations": (1, 3),
+        "batch": 32,
+        "clip_frames": 30,
+        "clips_per_step": 2,
+        "pool_steps": 4,
+    }
+    return LifterSettings(**{**fields, **changes})
