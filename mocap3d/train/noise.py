@@ -54,7 +54,7 @@ _LEGS = [j for j, name in enumerate(_NAMES) if name.endswith(("hip", "knee", "an
 _BELOW_HIPS = [j for j, name in enumerate(_NAMES) if name.endswith(("knee", "ankle"))]
 _PARTNER = np.array(COCO_17.mirror)
 
-_CONFIDENCES = (0.03, 0.97)  # least and most
+_CONFIDENCES = (0.03, 0.94)  # least and most
 _GARBAGE = (0.03, 0.25)  # confidence of legs below the picture's edge
 _OUTLIER_FRAMES = (1, 3)
 _SWAPPED_FRAMES = (1, 7)
@@ -95,17 +95,17 @@ class NoiseSettings:
         outlier_m: how far an outlier lies off, standard deviation per axis.
     """
 
-    level: tuple[float, float] = (0.5, 1.65)
-    white: float = 0.025
+    level: tuple[float, float] = (0.51, 1.65)
+    white: float = 0.05
     bias: float = 0.6
     lost: float = 0.2
     hidden: float = 0.15
-    outlier: float = 0.43
+    outlier: float = 0.55
     swapped: float = 0.08
     cut_off: float = 0.12
     filled: float = 0.3
-    std_m: tuple[float, ...] = (0.0084, 0.0088, 0.0076, 0.0094, 0.0110, 0.0131, 0.0132, 0.0118, 0.0092)
-    slow_s: tuple[float, float] = (0.07, 0.87)
+    std_m: tuple[float, ...] = (0.0084, 0.0089, 0.0077, 0.0094, 0.0110, 0.0131, 0.0133, 0.0119, 0.0093)
+    slow_s: tuple[float, float] = (0.07, 0.95)
     confidence: tuple[float, ...] = (0.67, 0.70, 0.72, 0.80, 0.78, 0.74, 0.84, 0.84, 0.84)
     confidence_std: tuple[float, float] = (0.076, 0.091)
     doubt: float = 3.06
@@ -113,7 +113,7 @@ class NoiseSettings:
     unsure: tuple[float, float] = (0.25, 0.65)
     occluded: float = 0.05
     lost_frames: float = 2.0
-    outlier_m: float = 0.062
+    outlier_m: float = 0.055
 
     def __post_init__(self) -> None:
         """Take lists, which JSON makes of tuples, and refuse those that do not fit the parts."""
