@@ -1,6 +1,6 @@
 """Where does a lifter stop being good: missing joints, other frame rates, other lenses, half a body?
 
-    python benchmarks/lifter_limits.py cmu.h5 [--weights FILE] [--subjects "02 05"] [--seconds 10] [--json]
+    python benchmarks/lifter_limits.py cmu.h5 [--weights FILE] [--subjects "02 05"] [--seconds 10] [--only rates] ..
 
 ``cmu.h5`` comes from ``mocap3d data prepare cmu``; a file of Human3.6M does as well (`--subjects "S9 S11"`), prepared
 with lifter-20 joints for weights that take coco-17 points. People whom the lifter has never seen, true 2D of virtual
@@ -343,12 +343,8 @@ def around(result: Lifted, joints: list[int]) -> Lifted:
     return replace(result, found_m=found - middle_found[:, None], true_m=true - middle_true[:, None])
 
 
-TABLES = {
-    "Missing joints": missing_joints,
-    "Frame rates": frame_rates,
-    "Lenses": lenses,
-    "Upper body only": upper_body,
-}
+TABLES = {"missing": missing_joints, "rates": frame_rates, "lenses": lenses, "upper": upper_body}
+TITLES = {"missing": "Missing joints", "rates": "Frame rates", "lenses": "Lenses", "upper": "Upper body only"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -358,6 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, help="a lifter (default: the shipped one)")
     parser.add_argument("--subjects", default="02 05", help="who, separated by blanks (default: those of CMU held out)")
     parser.add_argument("--seconds", type=float, default=10.0, help="so much of the middle of each sequence")
+    parser.add_argument("--only", choices=TABLES, help="one of the tables")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(arguments)
     weights = load_weights(options.weights)
@@ -366,9 +363,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(takes)} sequences of {options.subjects}, {minutes:.1f} minutes, four cameras, true 2D.\n")
     figures: list[Figure] = []
     native = [take.at_rate(weights.meta.fps) for take in takes]
-    for name, measure in TABLES.items():
+    for name, measure in TABLES.items() if options.only is None else [(options.only, TABLES[options.only])]:
         text, found = measure(takes if measure is frame_rates else native, weights)
-        print(f"### {name}\n\n{text}\n")
+        print(f"### {TITLES[name]}\n\n{text}\n", flush=True)
         figures += found
     if options.json:
         print(json_line("lifter_limits", figures))
