@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 from mocap3d.data_prep.bvh_names import HEAD_TOPS, find_parts, plain
-from mocap3d.data_prep.cmu import LEG_PER_STATURE, STATURE_M, place_face
+from mocap3d.data_prep.cmu import FOREARM_PER_RADIUS, LEG_PER_STATURE, STATURE_M, place_face
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
@@ -37,7 +37,6 @@ Floats = NDArray[np.float64]
 _SPINE_SHARE: Final = 0.52  # of the chain from the pelvis to the base of the neck: where CMU's upperback ends
 _HEAD_PER_STATURE: Final = 0.058  # CMU's head bone, for heads whose top no file says
 _SHORTEST_FOOT: Final = 0.06  # of the stature; from the ankle to the tip of the toes it is 0.11
-_FOREARM_PER_RADIUS: Final = 1.5  # ASF splits the forearm 2:1, and cgspeed's hand is at the end of the first part
 _UNITS_M: Final = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "foot": 0.3048, "CMU": 0.0254 / 0.45}
 _PERSON_M: Final = (0.5, 2.5)
 _STRETCH: Final = (0.9, 1.1)
@@ -216,9 +215,8 @@ def _points(motion: Motion, parts: dict[str, int], rest: Floats, stature: float,
         ):
             points[f"{side}_toe"] = toe
         if "spine" in parts:  # cgspeed
-            hand = parts[f"{side}_wrist"]
-            longer = (_FOREARM_PER_RADIUS - 1) * motion.rig.offsets_m[hand]
-            points[f"{side}_wrist"] = _Point(joint=parts[f"{side}_elbow"], offset=motion.rig.offsets_m[hand] + longer)
+            forearm = FOREARM_PER_RADIUS * motion.rig.offsets_m[parts[f"{side}_wrist"]]
+            points[f"{side}_wrist"] = _Point(joint=parts[f"{side}_elbow"], offset=forearm)
     return points
 
 

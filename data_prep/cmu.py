@@ -33,6 +33,7 @@ __all__ = [
     "BONE_OF_JOINT",
     "CMU_LENGTH",
     "FACE_DISTANCE_M",
+    "FOREARM_PER_RADIUS",
     "FPS",
     "GAZE_PITCH_RAD",
     "LEG_PER_STATURE",
@@ -60,6 +61,7 @@ LICENCE = (
 # Hip to knee to ankle over stature, after Drillis & Contini (1966): (0.530 - 0.039) of the body height.
 LEG_PER_STATURE = 0.491
 FACE_DISTANCE_M = 0.20
+FOREARM_PER_RADIUS = 1.5  # ASF splits the forearm 2:1, radius and wrist, to place its twist
 # At an ASF rest pose the head bone is vertical; in life it leans forward by a marker-dependent 0-35 degrees while its
 # owner looks ahead. Each subject's face is turned up or down so that the median gaze is this far below the horizon.
 GAZE_PITCH_RAD = math.radians(-8.0)

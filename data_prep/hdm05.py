@@ -2,8 +2,11 @@
 
 Two forms: an ``.npz`` of Human3.6M-17 joints, one array (T, 17, 3) of int16 millimetres at 60 Hz and Y up per cut
 motion, whose key names actor, class and take (``hdm_HDM_mm_depositFloorR_019_120``); and the official ASF/AMC files
-(``HDM_mm.asf``, ``HDM_mm_01-01_01_120.amc``), whose bones are called as CMU's are and which give LIFTER_20. The official
-C3D files hold markers on the skin, not joints; they are refused.
+(``HDM_mm.asf``, ``HDM_mm_01-01_01_120.amc``), whose bones are called as CMU's are and which give LIFTER_20. The
+official C3D files hold markers on the skin, not joints; they are refused.
+
+The wrist of the ``.npz`` is the end of the ASF bone called radius, two thirds down the forearm (0.66 of the upper arm);
+it is moved to the end of the forearm, along it.
 
 The licence is CC BY-SA 3.0: what is made of the data must be shared alike. We do not train weights on it that ship
 under another licence.
@@ -24,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mocap3d.data_prep.cmu import LEG_PER_STATURE, STATURE_M, acclaim_takes, unpacked_tar
+from mocap3d.data_prep.cmu import FOREARM_PER_RADIUS, LEG_PER_STATURE, STATURE_M, acclaim_takes, unpacked_tar
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from mocap3d.data_prep.takes import Group, write_groups
 from numpy.typing import NDArray
@@ -39,6 +42,7 @@ FPS: Final = Fraction(60)
 LICENCE: Final = "HDM05, Müller et al., Universität Bonn 2007 (resources.mpi-inf.mpg.de/HDM05): CC BY-SA 3.0"
 _KEY: Final = re.compile(r"(?:hdm_)?HDM_(?P<actor>[a-z]{2})_(?P<take>[A-Za-z0-9_-]+?)_(?P<rate>\d{2,3})")
 _BROKEN: Final = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, TypeError,
+                  AttributeError,
                   NotImplementedError, MemoryError, SyntaxError, UnicodeError, OverflowError)  # fmt: skip
 
 
@@ -90,15 +94,14 @@ def read_hdm05_npz(path: Path) -> dict[str, NDArray[np.int16]]:
     Raises:
         FileFormatError: not such a file, or an array of another shape or type; pickled objects are refused.
     """
-    motions = {}
+    motions: dict[str, NDArray[np.int16]] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             for key in archive.files:
                 motions[key] = archive[key]
     except _BROKEN as error:
         raise FileFormatError(f"not an .npz of plain arrays: {error}", path=path) from None
-    except AttributeError:  # np.load gives an array, not an archive, for a single .npy
-        raise FileFormatError("not an .npz but a single array", path=path) from None
     for key, motion in motions.items():
         if motion.ndim != 3 or motion.shape[1:] != (17, 3) or not len(motion) or motion.dtype != np.int16:
             raise FileFormatError(f"{key}: expected int16 (T, 17, 3), got {motion.dtype} {motion.shape}", path=path)
@@ -130,10 +133,14 @@ def _names(key: str, path: Path) -> tuple[str, str, Fraction]:
 
 def _from_npz(actor: str, takes: dict[str, NDArray[np.int16]], path: Path) -> list[MotionSequence]:
     scale = STATURE_M * LEG_PER_STATURE / _leg_m(list(takes.values()), actor, path)
-    return [
-        MotionSequence.seen(actor, take, (motion / 1000.0 * scale).astype(np.float32), FPS, HUMAN36M_17, LICENCE)
-        for take, motion in takes.items()
-    ]
+    sequences = []
+    for take, motion in takes.items():
+        xyz_m = motion * (scale / 1000)
+        for side in ("left", "right"):
+            elbow, wrist = (HUMAN36M_17.index(f"{side}_{joint}") for joint in ("elbow", "wrist"))
+            xyz_m[:, wrist] = xyz_m[:, elbow] + FOREARM_PER_RADIUS * (xyz_m[:, wrist] - xyz_m[:, elbow])
+        sequences.append(MotionSequence.seen(actor, take, xyz_m.astype(np.float32), FPS, HUMAN36M_17, LICENCE))
+    return sequences
 
 
 def _leg_m(motions: Sequence[NDArray[np.int16]], actor: str, path: Path) -> float:
@@ -147,7 +154,9 @@ def _leg_m(motions: Sequence[NDArray[np.int16]], actor: str, path: Path) -> floa
     ]
     leg_m = float(np.median(np.sum(legs, axis=0))) / 2
     if not 0.2 < leg_m < 1.5:
-        raise FileFormatError(f"the legs of {actor} are {leg_m:.2f} m long: not millimetres, or other joints", path=path)
+        raise FileFormatError(
+            f"the legs of {actor} are {leg_m:.2f} m long: not millimetres, or other joints", path=path
+        )
     return leg_m
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mocap3d.data_prep.motion_file import MotionWriter
+from mocap3d.data_prep.motion_read import read_sequences, sequence_names
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from mocap3d.data_prep.one_body import on_one_body
 
 from mocap3d.base.errors import InputError
 
-__all__ = ["Group", "write_groups"]
+__all__ = ["Group", "one_body_file", "write_groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,3 +61,35 @@ def write_groups(
             if progress is not None:
                 progress(done, total)
     return out
+
+
+def one_body_file(
+    source: Path | str, out: Path | str, *, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """Put everybody in a motion-data file on the one reference body.
+
+    Cameras, views and predictions stay behind: they belong to the bodies that were recorded.
+
+    Args:
+        source: a motion-data file of lifter-20 or human36m-17 joints.
+        out: the HDF5 file to write.
+        progress: called with (takes done, takes in all) after each person.
+
+    Raises:
+        InputError: ``source`` is not there, is ``out``, or has other joints.
+        FileFormatError: ``source`` is no motion-data file, or damaged.
+    """
+    if Path(source).resolve() == Path(out).resolve():
+        raise InputError(f"{out} would replace the file that is read; choose another name")
+    actions: dict[str, list[str]] = {}
+    for subject, action in sequence_names(Path(source)):
+        actions.setdefault(subject, []).append(action)
+
+    def takes_of(subject: str) -> list[MotionSequence]:
+        return list(read_sequences(Path(source), frozenset({subject})))
+
+    groups = [
+        Group(subject=subject, actions=tuple(names), convert=partial(takes_of, subject))
+        for subject, names in actions.items()
+    ]
+    return write_groups(Path(out), groups, one_body=True, progress=progress)

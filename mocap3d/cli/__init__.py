@@ -16,7 +16,7 @@ import mocap3d
 from mocap3d.base.errors import Mocap3dError
 from mocap3d.cli._capture import capture, demo
 from mocap3d.cli._check import data_check
-from mocap3d.cli._data import data_prepare
+from mocap3d.cli._data import data_one_body, data_prepare
 from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
 from mocap3d.cli._training import train_lifter_command
@@ -43,6 +43,7 @@ app.command()(demo)
 app.command()(info)
 data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)
+data_app.command("one-body")(data_one_body)
 train_app.command("lifter")(train_lifter_command)
 evaluate_app.command("lifter")(evaluate_lifter_command)
 
