@@ -45,7 +45,7 @@ Floats = NDArray[np.floating]
 _LOOKS = dict.fromkeys(("nose", "left_eye", "right_eye"), (0, 0, 1)) | {"left_ear": (1, 0, 0), "right_ear": (-1, 0, 0)}
 _FACE_AXES = np.array([_LOOKS.get(name, (0, 0, 0)) for name in COCO_17.joint_names], dtype=np.float32)
 _HIDDEN_COSINE = -0.3
-_EXACT = 0.9  # confidence of points that are seen exactly
+_UNDISTURBED = 0.9  # confidence of a detector's points when it makes no errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +222,7 @@ def observe(
     else:
         (joints_m,) = into_camera(cam_from_world, joints_m)
         rays = joints_m[:, :, : len(HUMAN36M_17)] / joints_m[:, :, : len(HUMAN36M_17), 2:]
-        confidence = np.full(rays.shape[:-1], _EXACT, dtype=rays.dtype)
+        confidence = np.ones(rays.shape[:-1], dtype=rays.dtype)  # as in the views called "true"
     drop_points(rng, rays, confidence, settings.dropped)
     encoded = encode(rays, confidence, skeleton_named(settings.points), settings.encoding)
     turned = virtual_from_cam_points(joints_m, encoded.virtual_from_cam)
@@ -247,7 +247,7 @@ def _detected(
     body = coco_points(joints_m, offsets_m)
     joints_m, points_m = into_camera(cam_from_world, joints_m, body.xyz_m)
     rays = points_m / points_m[..., 2:]
-    confidence: Floats = np.full(rays.shape[:-1], _EXACT, dtype=np.float32)
+    confidence: Floats = np.full(rays.shape[:-1], _UNDISTURBED, dtype=np.float32)
     if settings.noise is not None:
         hidden = _turned_away(points_m, cam_from_world, body.head_axes)
         size = 1 / joints_m[:, :, 0, 2]

@@ -122,7 +122,7 @@ def test_true_points_are_the_joints_themselves(tmp_path):
     poses = look_at(np.array([[3.0, 1.5, 2.0]]), np.array([[0.0, 1.0, 1.0]]), np.array([0.0]))
     features, truth = observe(np.random.default_rng(0), Bodies(body, np.full((1, 20, 4), np.nan)), poses, settings)
     (seen,) = into_camera(poses, body)
-    encoded = encode(seen / seen[..., 2:], np.full(seen.shape[:-1], 0.9), HUMAN36M_17)
+    encoded = encode(seen / seen[..., 2:], np.ones(seen.shape[:-1]), HUMAN36M_17)
     np.testing.assert_allclose(features, encoded.features, atol=1e-5)
     assert np.isnan(truth[..., -4:]).all()  # no toes, no contacts
     assert truth.shape[-1] == 3 * 16 + 3 + 4

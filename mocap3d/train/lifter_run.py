@@ -1,0 +1,108 @@
+"""A training of the lifter at some step: network, moving average, optimiser; saved to a file and read back.
+
+The file holds tensors and plain values only, and everything that the next step depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.files import atomic_path
+from mocap3d.nets.temporal import TemporalLifter
+from mocap3d.train.lifter_export import network_for
+from mocap3d.train.lifter_settings import LifterSettings
+
+__all__ = ["LifterRun"]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LifterRun:
+    """The moving parts of a training.
+
+    Attributes:
+        settings: how to train.
+        model: what is trained.
+        forward: its strided form, windows (B, W, F) -> numbers (B, 1, O), perhaps compiled.
+        average: moving average of its weights, which is what is kept.
+        optimizer: of ``model``.
+        scaler: keeps gradients of fp16 from vanishing; does nothing otherwise.
+        step: steps that were taken.
+        elapsed_s: time that they took, measuring and saving not counted.
+    """
+
+    settings: LifterSettings
+    model: TemporalLifter
+    forward: Callable[[Tensor], Tensor]
+    average: TemporalLifter
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    step: int = 0
+    elapsed_s: float = 0.0
+
+    @classmethod
+    def new(cls, settings: LifterSettings, device: str = "cpu") -> Self:
+        """A training that has not begun.
+
+        Raises:
+            InputError: the device cannot do what the settings want.
+        """
+        if settings.precision == "fp16" and not device.startswith("cuda"):
+            raise InputError(f"precision fp16 needs CUDA, not {device}: use bf16")
+        torch.manual_seed(settings.seed)
+        model, average = (network_for(settings).to(device) for _ in range(2))
+        average.load_state_dict(model.state_dict())
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        return cls(
+            settings=settings,
+            model=model.train(),
+            forward=torch.compile(model.one_output) if settings.compiled else model.one_output,
+            average=average.eval(),
+            optimizer=optimizer,
+            scaler=torch.amp.GradScaler("cuda", enabled=settings.precision == "fp16"),
+        )
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        if self.settings.minutes is None:
+            return self.step / self.settings.steps
+        return self.elapsed_s / (60 * self.settings.minutes)
+
+    def save(self, checkpoint: Path) -> None:
+        """Write everything that a later run needs to go on."""
+        state = {
+            "settings": asdict(self.settings),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+        }
+        with atomic_path(checkpoint) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on where the run that wrote the checkpoint was.
+
+        Raises:
+            InputError: it was made with other settings.
+        """
+        device = self.model.shrink.weight.device
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if LifterSettings.from_plain(state["settings"]) != self.settings:
+            raise InputError(f"{checkpoint} was made with other settings")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state.get("scaler", {}))
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]

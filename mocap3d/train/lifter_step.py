@@ -1,0 +1,66 @@
+"""One step of training the lifter: windows from the pool, forward, backward, weights, moving average."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from mocap3d.train.example_pool import ExamplePool
+from mocap3d.train.lifter_loss import lifter_loss
+from mocap3d.train.lifter_run import LifterRun
+
+__all__ = ["follow_average", "follow_schedule", "learn", "take_step"]
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
+def take_step(run: LifterRun, pool: ExamplePool) -> Tensor:
+    """Exchange clips of the pool, draw windows, learn from them; returns the joints' mean error, metres.
+
+    What is drawn depends on the settings' seed and the number of the step only, so that a resumed run goes on exactly.
+    """
+    seed = run.settings.seed * 1_000_003 + run.step
+    torch.manual_seed(seed)  # of dropout
+    pool.refresh()
+    windows, truth = pool.draw(run.settings.batch, torch.Generator().manual_seed(seed))
+    follow_schedule(run)
+    return learn(run, windows, truth)
+
+
+def learn(run: LifterRun, windows: Tensor, truth: Tensor) -> Tensor:
+    """One step of AdamW on windows (B, W, F) and truth (B, 1, O); returns the joints' mean error, metres."""
+    settings = run.settings
+    with torch.autocast(windows.device.type, dtype=_DTYPES[settings.precision], enabled=settings.precision != "fp32"):
+        outputs = run.forward(windows)
+    loss, error_m = lifter_loss(outputs.float(), truth, settings)
+    run.optimizer.zero_grad(set_to_none=True)
+    run.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    run.scaler.unscale_(run.optimizer)
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), settings.clip_norm)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.step += 1
+    follow_average(run)
+    return error_m
+
+
+def follow_schedule(run: LifterRun) -> None:
+    """Set learning rate and momentum of the normalisation for the next step."""
+    settings, share = run.settings, min(run.progress, 1.0)
+    rate = settings.last_rate + (1 - settings.last_rate) * (1 + math.cos(math.pi * share)) / 2
+    warm = min(1.0, (run.step + 1) / settings.warm_up)
+    for group in run.optimizer.param_groups:
+        group["lr"] = settings.learning_rate * rate * warm
+    first, last = settings.momentum
+    run.model.set_momentum(first * (last / first) ** share)
+
+
+@torch.no_grad()
+def follow_average(run: LifterRun) -> None:
+    """Let the moving average follow the weights and the normalisation's statistics, quickly at the start."""
+    keep = min(run.settings.average, (1 + run.step) / (10 + run.step))
+    pairs = zip(run.average.state_dict().values(), run.model.state_dict().values(), strict=True)
+    mine, theirs = zip(*((a, b) for a, b in pairs if a.is_floating_point()), strict=True)
+    torch._foreach_lerp_(mine, theirs, 1 - keep)
