@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,13 @@ from mocap3d.lift.temporal import run_lifter
 
 __all__ = [
     "Lifted",
+    "Precision",
     "evidence",
     "lift_everything",
     "lift_pose2d",
 ]
+
+Precision = Literal["float32", "bf16"]
 
 _SAME_RATE = 0.02  # rates that differ by less than this share are the same: 29.97 is lifted as 30
 
@@ -73,6 +77,7 @@ def lift_pose2d(
     weights: LifterWeights | None = None,
     height_m: float = 1.70,
     device: str = "cpu",
+    precision: Precision = "float32",
 ) -> Pose3D:
     """Lift one person's 2D joints to space.
 
@@ -82,16 +87,19 @@ def lift_pose2d(
         weights: the lifter; the shipped one when None.
         height_m: body height of the person; everything scales with it.
         device: "cpu" (NumPy, no torch needed) or a torch device such as "cuda".
+        precision: "bf16" computes the hidden layers in bf16, with torch on any device: about twice as fast where the
+            processor knows bf16, and off by a fraction of a millimetre.
 
     Returns:
         T frames of the weights' output skeleton in the camera's axes with the root at the origin. Every joint is
         finite; confidence is 0 where nothing in the picture spoke for it, and ``std_m`` is larger there.
 
     Raises:
-        InputError: another skeleton than the weights were trained for, no frames, or a height that is not positive.
-        MissingExtraError: a device other than "cpu" without torch.
+        InputError: another skeleton than the weights were trained for, no frames, a height that is not positive, or no
+            such precision.
+        MissingExtraError: a device other than "cpu", or bf16, without torch.
     """
-    return lift_everything(pose2d, camera, weights=weights, height_m=height_m, device=device).body
+    return lift_everything(pose2d, camera, weights=weights, height_m=height_m, device=device, precision=precision).body
 
 
 def lift_everything(
@@ -101,6 +109,7 @@ def lift_everything(
     weights: LifterWeights | None = None,
     height_m: float = 1.70,
     device: str = "cpu",
+    precision: Precision = "float32",
 ) -> Lifted:
     """Lift joints, and with weights that know them also the root's trajectory and foot contacts.
 
@@ -108,6 +117,8 @@ def lift_everything(
     """
     weights = load_weights() if weights is None else weights
     _check(pose2d, weights, height_m)
+    if precision not in get_args(Precision):
+        raise InputError(f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}")
     on_screen = weights.meta.encoding == SCREEN_NORMALISED
     points = px_to_screen(camera, pose2d.xy_px) if on_screen else px_to_rays(camera, pose2d.xy_px)
     confidence = pose2d.confidence
@@ -119,9 +130,7 @@ def lift_everything(
         encoded = encode_screen(points, confidence, pose2d.skeleton)
     else:
         encoded = encode(points, confidence, pose2d.skeleton, weights.meta.encoding)
-    numbers = (
-        run_lifter(weights, encoded.features) if device == "cpu" else _on_device(weights, encoded.features, device)
-    )
+    numbers = _run(weights, encoded.features, device, precision)
     found = read_outputs(weights.meta, numbers, encoded.scale)
     scale = height_m / weights.meta.stature_m
 
@@ -194,12 +203,23 @@ def _check(pose2d: Pose2D, weights: LifterWeights, height_m: float) -> None:
         raise InputError(f"height_m must be above 0, got {height_m}")
 
 
-def _on_device(weights: LifterWeights, features: NDArray[np.floating], device: str) -> NDArray[np.float32]:
+def _run(
+    weights: LifterWeights, features: NDArray[np.floating], device: str, precision: Precision
+) -> NDArray[np.float32]:
+    if (device, precision) == ("cpu", "float32"):
+        return run_lifter(weights, features)
     try:
-        from mocap3d.nets.temporal import run_on_device
+        from mocap3d.nets.lifter_on_device import run_on_device
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingExtraError("torch", "torch") from None
     meta = weights.meta
-    return run_on_device(weights.arrays, features, dilations=meta.dilations, causal=meta.causal, device=device)
+    return run_on_device(
+        weights.arrays,
+        features,
+        dilations=meta.dilations,
+        causal=meta.causal,
+        device=device,
+        precision=precision,
+    )

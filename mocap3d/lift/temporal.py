@@ -1,6 +1,9 @@
 """The lifter's forward pass in NumPy: a temporal convolution is a few matrix products over shifted frames.
 
-The twin of ``nets/temporal.py`` (torch), which trains it and runs it on CUDA; tests hold the two equal.
+The twin of ``nets/temporal.py`` (torch), which trains it; tests hold the two equal. A clip of any length, a piece of it
+or a single frame all go the same way: `LifterFlow` takes new frames and remembers, layer by layer, the frames that the
+taps still look back at. So nothing is computed twice, memory does not grow with the clip, and live use
+(``streaming.py``) is the same arithmetic. Shape suffixes: N new frames, F features, C channels, O outputs.
 
 Reference:
     Pavllo et al., 3D human pose estimation in video with temporal convolutions (VideoPose3D), CVPR 2019.
@@ -14,11 +17,14 @@ from numpy.typing import NDArray
 from mocap3d.lift.lifter_weights import LifterWeights
 
 __all__ = [
+    "LifterFlow",
     "margins",
     "run_lifter",
 ]
 
-_FRAMES_AT_ONCE = 2048  # bounds the memory of a long clip: about 60 MB
+_FRAMES_AT_ONCE = 1024  # bounds the memory: about 40 MB at 1024 channels; fewer make the matrix products slower
+
+_Frames = NDArray[np.float32]
 
 
 def run_lifter(weights: LifterWeights, features: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -31,43 +37,125 @@ def run_lifter(weights: LifterWeights, features: NDArray[np.floating]) -> NDArra
     Returns:
         (T, outputs) numbers about each frame; ``outputs.read_outputs`` says which.
     """
-    before, after = margins(weights)
-    padded = np.pad(features.astype(np.float32), ((before, after), (0, 0)), mode="edge")
-    starts = range(0, len(features), _FRAMES_AT_ONCE)
-    return np.concatenate([_valid(weights, padded[t : t + _FRAMES_AT_ONCE + before + after]) for t in starts])
+    frames, after = len(features), margins(weights)[1]
+    flow = LifterFlow(weights, at_once=min(_FRAMES_AT_ONCE, frames + after))
+    outputs_TO = np.empty((frames, weights.meta.outputs), np.float32)
+    for start in range(0, frames + after, flow.at_once):
+        stop = min(start + flow.at_once, frames + after)
+        piece_NF = features[np.arange(start, stop).clip(max=frames - 1)]
+        outputs_TO[max(start - after, 0) : max(stop - after, 0)] = flow.push(piece_NF)[max(after - start, 0) :]
+    return outputs_TO
 
 
 def margins(weights: LifterWeights) -> tuple[int, int]:
-    """Frames that a window holds before and after the frame it lifts."""
+    """Frames that the window holds before and after the frame it lifts."""
     span = weights.meta.window - 1
     return (span, 0) if weights.meta.causal else (span // 2, span // 2)
 
 
-def _valid(weights: LifterWeights, features_TF: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every output whose window lies inside the features: T frames give T - (window - 1)."""
-    first, *rest = weights.meta.dilations
-    x_TC = _layer(weights, "expand", _taps(features_TF, first))
-    for i, dilation in enumerate(rest):
-        y_TC = _layer(weights, f"block{i}.wide", _taps(x_TC, dilation))
-        y_TC = _layer(weights, f"block{i}.point", y_TC)
-        skipped = 2 * dilation if weights.meta.causal else dilation
-        x_TC = x_TC[skipped : skipped + len(y_TC)] + y_TC
-    outputs_TO = x_TC @ weights.arrays["shrink.weight"] + weights.arrays["shrink.bias"]
-    if weights.meta.direct:
-        before = margins(weights)[0]
-        outputs_TO += features_TF[before : before + len(x_TC)] @ weights.arrays["direct.weight"]
-    return outputs_TO
+class LifterFlow:
+    """A lifter on its way along a clip, the frame before the first being the first itself.
+
+    Args:
+        weights: the lifter.
+        at_once: the most frames that come at once.
+
+    Attributes:
+        at_once: as above.
+    """
+
+    def __init__(self, weights: LifterWeights, *, at_once: int) -> None:
+        self.at_once = at_once
+        self._weights = weights
+        meta = weights.meta
+        first, *rest = meta.dilations
+        self._features = _Past(max(2 * first, margins(weights)[1]), meta.inputs, at_once)
+        self._hidden = [_Past(2 * dilation, meta.channels, at_once) for dilation in (*rest, 0)]
+        self._beside: _Frames = np.empty((at_once, 3 * max(meta.inputs, meta.channels)), np.float32)
+        self._wide: _Frames = np.empty((at_once, meta.channels), np.float32)
+        self._point: _Frames = np.empty((at_once, meta.channels), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames: the next one is the first of a clip."""
+        self._empty = True
+
+    def push(self, features_NF: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Take the next frames.
+
+        Args:
+            features_NF: (N, F), N from 1 to ``at_once``.
+
+        Returns:
+            (N, O) about the frames that came `margins` [1] frames earlier: what they need has come only now. About
+            frames before the first the numbers mean nothing.
+        """
+        count, meta = len(features_NF), self._weights.meta
+        first, *rest = meta.dilations
+        self._features.room(count)[:] = features_NF
+        window_NF = self._features.latest(count, hold=self._empty)
+        self._layer("expand", self._taps(window_NF, first, count), self._hidden[0].room(count))
+        for i, dilation in enumerate(rest):
+            x_NC = self._hidden[i].latest(count, hold=self._empty)
+            y_NC = self._layer(f"block{i}.wide", self._taps(x_NC, dilation, count), self._wide[:count])
+            y_NC = self._layer(f"block{i}.point", y_NC, self._point[:count])
+            kept = dilation * (2 if meta.causal else 1)
+            np.add(x_NC[kept : kept + count], y_NC, out=self._hidden[i + 1].room(count))
+        self._empty = False
+        arrays = self._weights.arrays
+        outputs_NO: _Frames = self._hidden[-1].latest(count) @ arrays["shrink.weight"]
+        outputs_NO += arrays["shrink.bias"]
+        if meta.direct:
+            lifted = len(window_NF) - count - margins(self._weights)[1]
+            outputs_NO += window_NF[lifted : lifted + count] @ arrays["direct.weight"]
+        return outputs_NO
+
+    def _taps(self, x: _Frames, dilation: int, count: int) -> _Frames:
+        """The newest frames beside those one and two dilations earlier, oldest first: (N, 3C); as they are for 0."""
+        newest = len(x) - count
+        if not dilation:
+            return x[newest:]
+        width = x.shape[1]
+        beside = self._beside.reshape(-1)[: count * 3 * width].reshape(count, 3, width)
+        for tap in range(3):
+            start = newest - (2 - tap) * dilation
+            beside[:, tap] = x[start : start + count]
+        return beside.reshape(count, 3 * width)
+
+    def _layer(self, name: str, x: _Frames, out: _Frames) -> _Frames:
+        """Matrix, bias, ReLU."""
+        np.matmul(x, self._weights.arrays[f"{name}.weight"], out=out)
+        out += self._weights.arrays[f"{name}.bias"]
+        return np.maximum(out, 0, out=out)
 
 
-def _taps(x_TC: NDArray[np.float32], dilation: int) -> NDArray[np.float32]:
-    """Each frame beside those one and two dilations later: (T, C) -> (T - 2 dilation, 3C); as it is for 0."""
-    if not dilation:
-        return x_TC
-    last = len(x_TC) - 2 * dilation
-    return np.concatenate([x_TC[tap * dilation : tap * dilation + last] for tap in range(3)], axis=1)
+class _Past:
+    """The frames that came into a layer, as far back as its taps look, and room for new ones behind them.
 
+    They lie in one array and move to its front only when its end is reached.
+    """
 
-def _layer(weights: LifterWeights, name: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    product = x @ weights.arrays[f"{name}.weight"] + weights.arrays[f"{name}.bias"]
-    rectified: NDArray[np.float32] = np.maximum(product, 0, out=product)
-    return rectified
+    def __init__(self, kept: int, width: int, at_once: int) -> None:
+        self._kept = kept
+        self._rows: _Frames = np.empty((kept + max(kept, at_once), width), np.float32)
+        self._end = kept
+
+    def room(self, count: int) -> _Frames:
+        """Rows for ``count`` new frames, to be written at once."""
+        if self._end + count > len(self._rows):
+            self._rows[: self._kept] = self._rows[self._end - self._kept : self._end]
+            self._end = self._kept
+        self._end += count
+        return self._rows[self._end - count : self._end]
+
+    def latest(self, count: int, *, hold: bool = False) -> _Frames:
+        """The newest frames after those that are kept: (kept + count, width).
+
+        Args:
+            count: how many have been written last.
+            hold: whether the first of them also stands for all that came before.
+        """
+        first = self._end - count
+        if hold:
+            self._rows[first - self._kept : first] = self._rows[first]
+        return self._rows[first - self._kept : self._end]

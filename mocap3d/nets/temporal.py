@@ -1,7 +1,7 @@
 """The lifter as a torch module: temporal convolutions of three taps, written as linear layers over shifted frames.
 
-Trains, and runs on CUDA unchanged; ``lift/temporal.py`` is the same arithmetic in NumPy. Shape suffixes: B clips,
-T frames, F features, C channels, O outputs.
+Trains; for inference the same arithmetic is in ``lift/temporal.py`` (NumPy) and ``lifter_on_device.py`` (CUDA, bf16).
+Shape suffixes: B clips, T frames, F features, C channels, O outputs.
 
 Reference:
     Pavllo et al., 3D human pose estimation in video with temporal convolutions (VideoPose3D), CVPR 2019. The layers are
@@ -10,16 +10,13 @@ Reference:
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 __all__ = [
     "Block",
     "Layer",
     "TemporalLifter",
-    "run_on_device",
     "tap_count",
     "taps",
     "taps_of_windows",
@@ -225,39 +222,3 @@ def taps_of_windows(x_BTC: Tensor) -> Tensor:
     """Three frames that follow each other side by side, each used once: (B, T, C) -> (B, T / 3, 3C)."""
     batch, frames, channels = x_BTC.shape
     return x_BTC.reshape(batch, frames // 3, 3 * channels)
-
-
-@torch.inference_mode()
-def run_on_device(
-    arrays: dict[str, NDArray[np.float32]],
-    features: NDArray[np.floating],
-    *,
-    dilations: tuple[int, ...],
-    causal: bool,
-    device: str,
-) -> NDArray[np.float32]:
-    """Lift a whole clip on a torch device; the first and last frame are repeated beyond its ends.
-
-    Args:
-        arrays: folded weights by the names of ``lift/lifter_weights.py``.
-        features: (T, F).
-        dilations: as in `TemporalLifter`.
-        causal: as in `TemporalLifter`.
-        device: "cpu", "cuda", "cuda:1".
-
-    Returns:
-        (T, outputs), float32.
-    """
-    lifter = TemporalLifter(
-        inputs=features.shape[1],
-        outputs=len(arrays["shrink.bias"]),
-        channels=len(arrays["expand.bias"]),
-        dilations=dilations,
-        causal=causal,
-        direct="direct.weight" in arrays,
-    )
-    lifter.load_folded_arrays({name: torch.from_numpy(array) for name, array in arrays.items()})
-    clip = torch.from_numpy(np.pad(features.astype(np.float32), (lifter.margins, (0, 0)), mode="edge"))
-    outputs_TO: Tensor = lifter.eval().to(device)(clip[None].to(device))[0]
-    outputs: NDArray[np.float32] = outputs_TO.cpu().numpy()
-    return outputs

@@ -121,6 +121,14 @@ def test_torch_gives_the_same():
     np.testing.assert_allclose(ours.xyz_m, theirs.xyz_m, atol=1e-5)
 
 
+def test_bf16_moves_joints_by_little():
+    """Catches a precision that is accepted and not passed on, or that rounds what must not be rounded."""
+    exact, rounded = lifted(pose2d()), lifted(pose2d(), precision="bf16")
+    assert 1e-6 < np.abs(exact.xyz_m - rounded.xyz_m).mean() < 5e-3 * np.abs(exact.xyz_m).mean()
+    with pytest.raises(InputError, match=r"float32, bf16.*fp8"):
+        lifted(pose2d(), precision="fp8")
+
+
 @pytest.mark.cuda
 def test_cuda_gives_the_same():
     """Catches a device path that only works on the CPU."""
@@ -130,7 +138,7 @@ def test_cuda_gives_the_same():
 def test_without_torch_a_device_says_what_to_install(monkeypatch):
     """Catches a bare ModuleNotFoundError, and a CPU path that needs torch."""
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "mocap3d.nets.temporal", raising=False)
+    monkeypatch.delitem(sys.modules, "mocap3d.nets.lifter_on_device", raising=False)
     assert len(lifted(pose2d())) == 40
     with pytest.raises(MissingExtraError, match=r"mocap3d\[torch\]"):
         lifted(pose2d(), device="cuda")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from lifters import random_lifter
 
 from mocap3d.lift import temporal
 from mocap3d.lift.temporal import margins, run_lifter
-from mocap3d.nets.temporal import TemporalLifter, run_on_device
+from mocap3d.nets import lifter_on_device
+from mocap3d.nets.lifter_on_device import FoldedLifter, run_on_device
+from mocap3d.nets.temporal import TemporalLifter
 
 
 def features(frames=60, seed=1):
@@ -92,6 +96,62 @@ def test_a_long_clip_in_pieces_equals_the_whole(monkeypatch):
     whole = run_lifter(weights, features(101))
     monkeypatch.setattr(temporal, "_FRAMES_AT_ONCE", 10)
     np.testing.assert_allclose(run_lifter(weights, features(101)), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_torch_in_pieces_equals_the_whole(monkeypatch, causal):
+    """Catches a seam every few thousand frames, on the device: pieces that overlap by a frame too few."""
+    weights = random_lifter(causal=causal, direct=True)
+    options = {"dilations": (1, 3, 9), "causal": causal, "device": "cpu"}
+    whole = run_on_device(weights.arrays, features(101), **options)
+    monkeypatch.setattr(lifter_on_device, "_FRAMES_AT_ONCE", 10)
+    np.testing.assert_allclose(run_on_device(weights.arrays, features(101), **options), whole, atol=1e-6)
+
+
+def test_bf16_differs_by_rounding_only():
+    """Catches bf16 where it must not be: features of metres, the direct path and the sum of the last layer."""
+    weights = random_lifter(direct=True, channels=64)
+    options = {"dilations": (1, 3, 9), "causal": False, "device": "cpu"}
+    exact = run_lifter(weights, features(80))
+    rounded = run_on_device(weights.arrays, features(80), precision="bf16", **options)
+    assert rounded.dtype == np.float32
+    error = np.abs(rounded - exact).mean() / np.abs(exact).mean()
+    assert 1e-5 < error < 5e-3  # bf16 keeps 8 bits: 4e-3 at one rounding, averaged over many channels
+    # Without hidden layers that say anything, nothing may be rounded.
+    silent = {name: array * (not name.startswith("block")) for name, array in weights.arrays.items()}
+    silent["shrink.weight"] = silent["shrink.weight"] * 0
+    direct = run_on_device(silent, features(80), precision="bf16", **options)
+    np.testing.assert_allclose(direct, run_on_device(silent, features(80), **options), atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_clip():
+    """Catches activations kept for the whole clip: an hour of video would take gigabytes."""
+    weights = random_lifter(channels=64)
+
+    def peak_bytes(frames):
+        clip = features(frames)
+        tracemalloc.start()
+        outputs = run_lifter(weights, clip)
+        peak = tracemalloc.get_traced_memory()[1] - outputs.nbytes
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(12_000) < 1.1 * peak_bytes(4_000)
+
+
+def test_torch_never_holds_more_than_a_piece(monkeypatch):
+    """Catches the same on a device, whose memory tracemalloc does not see: what reaches the network is bounded."""
+    pieces, call = [], FoldedLifter.__call__
+
+    def spy(self, features_TF):
+        pieces.append(len(features_TF))
+        return call(self, features_TF)
+
+    monkeypatch.setattr(FoldedLifter, "__call__", spy)
+    options = {"dilations": (1, 3, 9), "causal": False, "device": "cpu"}
+    assert len(run_on_device(random_lifter().arrays, features(10_000), **options)) == 10_000
+    assert max(pieces) <= 4096 + 26
+    assert sum(pieces) == 10_000 + 26 * len(pieces)
 
 
 def test_ends_are_repeated():
