@@ -14,11 +14,13 @@ import pytest
 import torch
 import walker
 from mocap3d.data_prep.motion_file import MotionSequence, MotionWriter
+from typer.testing import CliRunner
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.skeletons import HUMAN36M_17, LIFTER_20
+from mocap3d.cli import app
 from mocap3d.lift.lifter_weights import load_weights
 from mocap3d.lift.monocular import lift_pose2d
 from mocap3d.train import semi_supervised
@@ -289,3 +291,15 @@ def test_what_cannot_be_trained_is_refused(data: Path, tmp_path: Path) -> None:
 def test_a_step_on_cuda(data: Path, tmp_path: Path) -> None:
     """Catches a tensor that stays behind on the CPU."""
     assert train_semi_supervised(data, TINY, tmp_path / "run", device="cuda").is_file()
+
+
+def test_the_command(data: Path, tmp_path: Path) -> None:
+    """Catches an option that does not reach the settings, and a window that the networks do not have."""
+    who = ["--labelled", "one", "--unlabelled", "two", "--held-out", " three,"]
+    small = ["--steps", "2", "--channels", "8", "--window", "9", "--encoding", "screen-normalised", "--causal"]
+    arguments = ["train", "semi-supervised", str(data), "-o", str(tmp_path / "run"), *who, *small]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    meta = load_weights(tmp_path / "run" / "lifter.npz").meta
+    assert (meta.window, meta.causal, meta.encoding, meta.trained["steps"]) == (9, True, "screen-normalised", 2)
+    assert CliRunner().invoke(app, [*arguments, "--resume", "--window", "10"]).exit_code == 2
