@@ -1,4 +1,4 @@
-"""Where does a lifter stop being good: missing joints, other frame rates, other lenses, half a body?
+"""Where does a lifter stop being good: missing and unsure joints, other frame rates, other lenses, half a body?
 
     python benchmarks/lifter_limits.py cmu.h5 [--weights FILE] [--subjects "02 05"] [--seconds 10] [--only rates] ..
 
@@ -40,6 +40,7 @@ from mocap3d.train.virtual_cameras import look_at
 Floats = NDArray[np.float64]
 
 DROPPED = (0.0, 0.1, 0.2, 0.3, 0.5)
+SURE = (1.0, 0.9, 0.7, 0.5, 0.3)
 RATES = (15, 25, 30, 50, 60, 120)
 COMMON_FPS = 5  # of the instants that all of RATES meet
 FOVS_DEG = (40.0, 60.0, 90.0)
@@ -257,6 +258,23 @@ def without(pose2d: Pose2D, unseen: NDArray[np.bool_]) -> Pose2D:
     return replace(pose2d, xy_px=xy_px, confidence=np.where(unseen, 0.0, pose2d.confidence))
 
 
+def low_confidence(takes: list[Take], weights: LifterWeights) -> tuple[str, list[Figure]]:
+    """True 2D of which the detector is less and less sure: joints stay where they were, and so should the body."""
+    rows, errors = [], {}
+    for sure in SURE:
+        progress(f"confidence {sure:g}")
+        errors[sure] = mpjpe_mm(standing(takes, weights, partial(less_sure, sure=sure)))
+        rows.append([f"{sure:g}", f"{errors[sure]:.1f}", f"{errors[sure] / errors[SURE[0]] - 1:+.1%}"])
+    against = PROMISE * errors[SURE[0]]
+    figures = [Figure(key=f"confidence_{100 * sure:.0f}_mm", ours=errors[sure], against=against) for sure in SURE[1:]]
+    return table(["confidence of every joint", "mm", "growth"], rows), figures
+
+
+def less_sure(pose2d: Pose2D, *, sure: float) -> Pose2D:
+    """The same joints with another confidence."""
+    return replace(pose2d, confidence=np.where(pose2d.confidence > 0, sure, 0.0))
+
+
 def frame_rates(takes: list[Take], weights: LifterWeights) -> tuple[str, list[Figure]]:
     """The same motion filmed at several rates, compared at instants that all of them meet."""
     native = weights.meta.fps
@@ -343,8 +361,13 @@ def around(result: Lifted, joints: list[int]) -> Lifted:
     return replace(result, found_m=found - middle_found[:, None], true_m=true - middle_true[:, None])
 
 
-TABLES = {"missing": missing_joints, "rates": frame_rates, "lenses": lenses, "upper": upper_body}
-TITLES = {"missing": "Missing joints", "rates": "Frame rates", "lenses": "Lenses", "upper": "Upper body only"}
+TABLES = {
+    "missing": ("Missing joints", missing_joints),
+    "confidence": ("Low confidence", low_confidence),
+    "rates": ("Frame rates", frame_rates),
+    "lenses": ("Lenses", lenses),
+    "upper": ("Upper body only", upper_body),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -363,9 +386,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(takes)} sequences of {options.subjects}, {minutes:.1f} minutes, four cameras, true 2D.\n")
     figures: list[Figure] = []
     native = [take.at_rate(weights.meta.fps) for take in takes]
-    for name, measure in TABLES.items() if options.only is None else [(options.only, TABLES[options.only])]:
+    for name in TABLES if options.only is None else [options.only]:
+        title, measure = TABLES[name]
         text, found = measure(takes if measure is frame_rates else native, weights)
-        print(f"### {TITLES[name]}\n\n{text}\n", flush=True)
+        print(f"### {title}\n\n{text}\n", flush=True)
         figures += found
     if options.json:
         print(json_line("lifter_limits", figures))

@@ -88,7 +88,7 @@ def test_it_prints_every_table_and_the_line(limits, tmp_path, capsys):
     assert limits.main(asked) == 0
     *printed, last = capsys.readouterr().out.splitlines()
     rows = [line for line in printed if line.startswith("|") and "---" not in line]
-    assert len(rows) == (1 + len(limits.DROPPED)) + (1 + len(limits.RATES)) + (1 + 6) + (1 + 3)
+    assert len(rows) == (1 + len(limits.DROPPED)) + (1 + len(limits.SURE)) + (1 + len(limits.RATES)) + (1 + 6) + (1 + 3)
     line = json.loads(last)
     assert line["figures"].keys() == line["against"].keys() == line["ratio"].keys()
     first = next(row for row in rows if row.startswith("| 0%")).split("|")[2]
