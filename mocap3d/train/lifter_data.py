@@ -223,6 +223,8 @@ def observe(
         (joints_m,) = into_camera(cam_from_world, joints_m)
         rays = joints_m[:, :, : len(HUMAN36M_17)] / joints_m[:, :, : len(HUMAN36M_17), 2:]
         confidence = np.ones(rays.shape[:-1], dtype=rays.dtype)  # as in the views called "true"
+        if varied:  # whoever brings such points has a confidence of their own
+            confidence *= rng.uniform(0.5, 1.0, (len(rays), 1, 1)).astype(rays.dtype)
     drop_points(rng, rays, confidence, settings.dropped)
     encoded = encode(rays, confidence, skeleton_named(settings.points), settings.encoding)
     turned = virtual_from_cam_points(joints_m, encoded.virtual_from_cam)
