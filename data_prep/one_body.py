@@ -12,8 +12,10 @@ both without further ado learns two bodies. The rule, frame by frame, for one pe
 * **Spine, thorax, neck, head, elbows, wrists, face** keep the direction from the joint before them.
 * **Shoulders** move about their rest place in the chest as recorded; that place, the median of all frames, becomes the
   reference body's. This is what takes away narrow or low shoulders.
-* **Path.** The middle of the hips goes times the ratio of the leg lengths, and is then moved so that the standing foot
-  is where it was (times that ratio): feet do not begin to slide. The floor, y = 0, stays the floor.
+* **Path.** The middle of the hips goes times the ratio of the leg lengths. It is moved, smoothly, towards where the
+  standing foot is as far from it as the leg says; what is left over of that, a few centimetres across where hips were
+  wide, turns the standing leg a little. So a foot that stands is where it was, times the ratio: feet do not begin to
+  slide. The floor, y = 0, stays the floor.
 
 Joints that are not there (NaN) stay so, with all that hang from them.
 """
@@ -21,6 +23,7 @@ Joints that are not there (NaN) stay so, with all that hang from them.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +32,7 @@ from typing import Final
 import numpy as np
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from mocap3d.base.contacts import foot_contacts
 from mocap3d.base.errors import InputError
@@ -44,8 +47,12 @@ _CHAIN: Final = (("pelvis", "spine"), ("spine", "thorax"), ("thorax", "neck"), (
 _ARMS: Final = (("shoulder", "elbow"), ("elbow", "wrist"))
 _SIDES: Final = (("left", 1.0), ("right", -1.0))
 _BETWEEN_HIPS_M: Final = 0.03  # a pelvis nearer than this to the middle of the hips shows no turn
-_SMOOTH_S: Final = 0.1
+_WEIGHTS_S: Final = 0.1  # how softly one foot takes over from the other, for the height of the body ...
+_SWAY_S: Final = 0.35  # ... and for its way over the floor
+_LETTING_GO_S: Final = 0.08  # a foot in the air comes back to its leg's direction
 _LEAST_WEIGHT: Final = 0.02
+_STANDS: Final = 0.5
+_STRAIGHT_M: Final = 1e-4  # a knee nearer than this to the line from hip to ankle
 _MOST_FRAMES: Final = 20_000
 
 
@@ -179,12 +186,13 @@ def onto_body(
         new[joint] = new[before] + body.lengths[joint] * _unit(old[joint] - start)
     _place_arms(old, new, person, body, scale)
     for (side, _), leg_m in zip(_SIDES, person.legs_m, strict=True):
-        _place_leg(old, new, side, body.leg / leg_m, body)
+        along = (old[f"{side}_ankle"] - old[f"{side}_hip"]) * (body.leg / leg_m)
+        _place_leg(old, new, side, new[f"{side}_hip"] + along, body)
     if "face" in old:
         ahead = _unit(old["face"] - (old["neck"] + old["head"]) / 2)
         new["face"] = (new["neck"] + new["head"]) / 2 + body.face * ahead
-    moved = np.stack([new[name] for name in skeleton.joint_names], axis=1)
-    return np.asarray(moved + _standing_shift(old, new, scale, fps)[:, None])
+    _stand(old, new, scale, fps, body)
+    return np.stack([new[name] for name in skeleton.joint_names], axis=1)
 
 
 def _place_hips(
@@ -214,34 +222,50 @@ def _place_arms(old: dict[str, Floats], new: dict[str, Floats], person: Person, 
             new[f"{side}_{joint}"] = new[f"{side}_{before}"] + body.lengths[joint] * bone
 
 
-def _place_leg(old: dict[str, Floats], new: dict[str, Floats], side: str, ratio: float, body: OneBody) -> None:
-    """Ankle along the recorded leg, knee by the law of cosines in the recorded plane, toe along the recorded foot."""
-    hip, knee, ankle = (old[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
+def _place_leg(old: dict[str, Floats], new: dict[str, Floats], side: str, ankle: Floats, body: OneBody) -> None:
+    """Ankle where it is wanted, as near as the leg reaches; knee to the recorded side, toe along the recorded foot."""
     thigh, shank = body.lengths["knee"], body.lengths["ankle"]
+    hip, knee = new[f"{side}_hip"], old[f"{side}_knee"] - old[f"{side}_hip"]
     leg = _unit(ankle - hip)
-    reach = np.linalg.norm(ankle - hip, axis=-1, keepdims=True) * ratio
+    reach = np.linalg.norm(ankle - hip, axis=-1, keepdims=True)
     reach = np.clip(reach, abs(thigh - shank) + 1e-6, thigh + shank)
-    bend = (knee - hip) - leg * ((knee - hip) * leg).sum(axis=-1, keepdims=True)
+    # The law of cosines: how far down the leg the knee is, and how far beside it.
     along = (thigh**2 - shank**2 + reach**2) / (2 * reach)
     aside = np.sqrt(np.maximum(thigh**2 - along**2, 0.0))
-    new[f"{side}_knee"] = new[f"{side}_hip"] + along * leg + aside * _unit(bend)
-    new[f"{side}_ankle"] = new[f"{side}_hip"] + reach * leg
+    old_leg = _unit(old[f"{side}_ankle"] - old[f"{side}_hip"])
+    bend = knee - old_leg * (knee * old_leg).sum(axis=-1, keepdims=True)
+    bend = bend - leg * (bend * leg).sum(axis=-1, keepdims=True)
+    forward = np.cross(leg, new["left_hip"] - new["right_hip"])  # where a straight leg shows no side
+    bend = _unit(np.where(np.linalg.norm(bend, axis=-1, keepdims=True) < _STRAIGHT_M, forward, bend))
+    new[f"{side}_knee"] = hip + along * leg + aside * bend
+    new[f"{side}_ankle"] = hip + reach * leg
     if f"{side}_toe" in old:
-        foot = _unit(old[f"{side}_toe"] - ankle)
+        foot = _unit(old[f"{side}_toe"] - old[f"{side}_ankle"])
         new[f"{side}_toe"] = new[f"{side}_ankle"] + body.lengths["toe"] * foot
 
 
-def _standing_shift(old: dict[str, Floats], new: dict[str, Floats], scale: float, fps: Fraction | float) -> Floats:
-    """(T, 3) by how much to move the body so that the foot that stands is where it was, times ``scale``."""
+def _stand(old: dict[str, Floats], new: dict[str, Floats], scale: float, fps: Fraction | float, body: OneBody) -> None:
+    """Move the body, then the standing legs, until feet that stand are where they were, times ``scale``."""
+    rate = float(fps)
     points = [old.get(f"{side}_{joint}", old[f"{side}_ankle"]) for side, _ in _SIDES for joint in ("ankle", "toe")]
     contacts = foot_contacts(np.stack(points, axis=1) * scale, fps, up=(0.0, 1.0, 0.0))
-    weights = np.stack([contacts[:, :2].max(axis=1), contacts[:, 2:].max(axis=1)], axis=1) + _LEAST_WEIGHT
-    weights = gaussian_filter1d(weights, _SMOOTH_S * float(fps), axis=0, mode="nearest")
+    stands = np.stack([contacts[:, :2].max(axis=1), contacts[:, 2:].max(axis=1)], axis=1)
     off = np.stack([scale * old[f"{side}_ankle"] - new[f"{side}_ankle"] for side, _ in _SIDES], axis=1)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(off).all(axis=-1))
-    weights = np.where(known, weights, 0.0)
-    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray((np.where(known[..., None], off, 0.0) * weights[..., None]).sum(axis=1) / total)
+    known = np.asarray(np.isfinite(off).all(axis=-1))
+    off = np.where(known[..., None], off, 0.0)
+    weights = gaussian_filter1d(stands + _LEAST_WEIGHT, _WEIGHTS_S * rate, axis=0, mode="nearest") * known
+    shift = (off * weights[..., None]).sum(axis=1) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    shift[:, ::2] = gaussian_filter1d(shift[:, ::2], _SWAY_S * rate, axis=0, mode="nearest")
+    for name in new:
+        new[name] = new[name] + shift
+    # A foot is held from a little before it stands until a little after, so that it lets go in the air.
+    width = 2 * math.ceil(2 * _LETTING_GO_S * rate) + 1
+    held = maximum_filter1d((stands >= _STANDS).astype(np.float64), width, axis=0, mode="nearest")
+    held = gaussian_filter1d(held, _LETTING_GO_S * rate, axis=0, mode="nearest")
+    for number, (side, _) in enumerate(_SIDES):
+        left_over = (off[:, number] - shift) * held[:, number, None] * known[:, number, None]
+        left_over[:, 1] = 0.0
+        _place_leg(old, new, side, new[f"{side}_ankle"] + left_over, body)
 
 
 def _by_name(xyz_m: Floats, skeleton: Skeleton) -> dict[str, Floats]:
