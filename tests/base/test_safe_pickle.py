@@ -44,9 +44,10 @@ def written(folder: Path, content: bytes, name: str = "file.pkl") -> Path:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal in type, type of number and value, through containers."""
+    """Equal in type, type of number and value, through containers; NumPy brings what it unpickles to native order."""
     if isinstance(a, np.ndarray | np.generic):
-        return type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        native = [array.astype(array.dtype.newbyteorder("=")) for array in (a, b)]
+        return type(a) is type(b) and a.shape == b.shape and len({(n.dtype.str, n.tobytes()) for n in native}) == 1
     if isinstance(a, dict):
         return isinstance(b, dict) and list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
@@ -347,7 +348,7 @@ def seeds() -> list[tuple[Callable[[Path], object], bytes]]:
 SEEDS = seeds()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data())
 def test_damaged_files_give_our_errors_only(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Catches an IndexError, a struct.error or a MemoryError that reaches the caller, and a reader that hangs."""
@@ -369,7 +370,7 @@ def test_damaged_files_give_our_errors_only(tmp_path_factory: pytest.TempPathFac
         load(path)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(list(range(0x21, 0x7F)) + list(range(0x80, 0x99)) + [0, 1, 2, 10]), max_size=60))
 def test_random_programs_give_our_errors_only(tmp_path_factory: pytest.TempPathFactory, program: list[int]) -> None:
     """Catches an opcode that trips over what another one left on the stack."""
