@@ -95,8 +95,8 @@ def prepare_human36m(
 def find_form(folders: list[Path]) -> Form | None:
     """The form of Human3.6M that lies in one of the folders, or None.
 
-    In the order of preference: official ``D3_Positions``, the same from MATLAB, the ``.h5`` release,
-    ``D3_Positions_mono``, VideoPose3D's ``data_3d_h36m.npz``, exponential-map text.
+    In the order of preference: official ``D3_Positions``, the ``.h5`` release, ``D3_Positions_mono``, VideoPose3D's
+    ``data_3d_h36m.npz``, exponential-map text.
 
     Raises:
         InputError: two files of one take.

@@ -19,7 +19,7 @@ __all__ = ["unpacked"]
 
 # Poses_D3_Positions_mono_universal_* hold another body than the cameras saw: not among them.
 _ARCHIVES: Final = (r"Poses_D3_Positions_S\d+\.(tgz|tar\.gz|tar)", r"Poses_D3_Positions_mono_S\d+\.(tgz|tar\.gz|tar)")
-_WANTED: Final = (".cdf", ".cdf.mat", ".h5", ".txt", ".npz")
+_WANTED: Final = (".cdf", ".h5", ".txt", ".npz")
 _BROKEN: Final = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError,
                   RuntimeError, NotImplementedError)  # fmt: skip
 
@@ -53,7 +53,7 @@ def unpacked(source: Path) -> Iterator[list[Path]]:
 
 def _archives_of(folder: Path) -> list[Path]:
     """The pose archives of one kind, the better one first; none where their files lie unpacked beside them."""
-    if next(folder.glob("**/MyPoseFeatures/D3_Positions/*.cdf*"), None) is not None:
+    if next(folder.glob("**/MyPoseFeatures/D3_Positions/*.cdf"), None) is not None:
         return []
     for pattern in _ARCHIVES:
         found = sorted(path for path in folder.rglob("Poses_*") if path.is_file() and re.fullmatch(pattern, path.name))

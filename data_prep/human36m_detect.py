@@ -46,11 +46,10 @@ class MoveNetVideos:
         Raises:
             InputError: another network.
         """
-        from mocap3d.detect.people import DetectorSettings
+        from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
-        self._settings = DetectorSettings(network=network)
-        self._device = device
         self.name = network
+        self._detect = PeopleDetector(fps=FPS, device=device, settings=DetectorSettings(network=network))
 
     def __call__(self, video: Path, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Watch a video; a picture in which nobody is found becomes NaN with confidence 0.
@@ -60,16 +59,15 @@ class MoveNetVideos:
             FileFormatError: not a video.
         """
         from mocap3d.cameras.video import open_video
-        from mocap3d.detect.people import PeopleDetector
 
-        detect = PeopleDetector(fps=FPS, device=self._device, settings=self._settings)
+        self._detect.reset()
         xy_px, confidence = np.full((frames, 17, 2), np.nan), np.zeros((frames, 17))
         with open_video(video, fps=FPS) as opened:
             seen = 0
             for picture in opened:
                 if seen == frames:
                     break
-                people = detect(picture)
+                people = self._detect(picture)
                 if len(people):
                     person = largest(people)
                     xy_px[seen], confidence[seen] = people.xy_px[person], people.confidence[person]

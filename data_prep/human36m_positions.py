@@ -3,7 +3,6 @@
 All hold 32 joints in the room (or in a camera's frame) at 50 Hz, Z up, millimetres (VideoPose3D: metres)::
 
     S1/MyPoseFeatures/D3_Positions/Walking 1.cdf                 variable Pose (1, T, 96)
-    S1/MyPoseFeatures/D3_Positions/Walking 1.cdf.mat             variable data {(T, 96)}, as MATLAB converts it
     S1/MyPoseFeatures/D3_Positions_mono/Walking 1.54138969.cdf   the same in the camera's frame
     S1/MyPoses/3D_positions/Walking 1.h5                         dataset 3D_positions (96, T)
     data_3d_h36m.npz                                             positions_3d {"S1": {"Walking 1": (T, 32, 3)}}
@@ -20,49 +19,17 @@ from typing import Final
 import h5py
 import numpy as np
 from mocap3d.data_prep.human36m_cameras import CAMERA_IDS, SUBJECTS, human36m_cameras, world_m_from_h36m_mm
+from mocap3d.data_prep.human36m_cdf import read_cdf_mm
 from mocap3d.data_prep.human36m_form import Form, Recording, checked_joints
 from mocap3d.data_prep.human36m_names import DISCARDED, action_of, official_name
 from numpy.typing import NDArray
 
 from mocap3d.base import safe_pickle
-from mocap3d.base.errors import FileFormatError, InputError, MissingExtraError
+from mocap3d.base.errors import FileFormatError, InputError
 
-__all__ = ["POSITION_FORMS", "find_npz", "find_positions", "read_cdf_mm", "read_h5_mm", "read_mat_mm", "read_npz_m"]
+__all__ = ["POSITION_FORMS", "find_npz", "find_positions", "read_h5_mm", "read_npz_m"]
 
 Reader = Callable[[Path], NDArray[np.float64]]
-
-
-def read_cdf_mm(path: Path) -> NDArray[np.float64]:
-    """Read the joints (T, 32, 3) of an official pose file, millimetres.
-
-    Raises:
-        MissingExtraError: cdflib is not installed.
-        FileFormatError: not a CDF file, or not one with 32 joints.
-    """
-    try:
-        import cdflib
-    except ModuleNotFoundError:
-        raise MissingExtraError("cdflib", "human36m") from None
-    try:
-        pose = np.asarray(cdflib.CDF(path).varget("Pose"))
-    except Exception as error:  # on damaged files cdflib raises whatever its struct calls meet first
-        raise FileFormatError(f"not a CDF file with the variable Pose: {error}", path=path) from None
-    return checked_joints(pose.reshape(-1, pose.shape[-1]) if pose.ndim else pose, path)
-
-
-def read_mat_mm(path: Path) -> NDArray[np.float64]:
-    """Read the joints (T, 32, 3) of an official pose file that MATLAB has converted (``.cdf.mat``), millimetres.
-
-    Raises:
-        FileFormatError: not a MATLAB file, or not one with 32 joints.
-    """
-    from scipy.io import loadmat
-
-    try:
-        pose = np.asarray(loadmat(path)["data"][0, 0])
-    except Exception as error:  # SciPy's reader, like cdflib, does not check what it reads
-        raise FileFormatError(f"not a MATLAB file with the cell data: {error}", path=path) from None
-    return checked_joints(pose, path)
 
 
 def read_h5_mm(path: Path) -> NDArray[np.float64]:
@@ -104,7 +71,6 @@ def read_npz_m(path: Path) -> dict[str, dict[str, NDArray[np.float64]]]:
 # Folder below the subject -> name for messages, file ending, reader. In the order of preference.
 POSITION_FORMS: Final[dict[str, tuple[str, str, Reader]]] = {
     "MyPoseFeatures/D3_Positions/*.cdf": ("official poses (D3_Positions)", ".cdf", read_cdf_mm),
-    "MyPoseFeatures/D3_Positions/*.cdf.mat": ("official poses from MATLAB", ".cdf.mat", read_mat_mm),
     "MyPoses/3D_positions/*.h5": ("the .h5 release", ".h5", read_h5_mm),
     "MyPoseFeatures/D3_Positions_mono/*.cdf": ("official poses by camera (D3_Positions_mono)", ".cdf", read_cdf_mm),
 }

@@ -5,6 +5,7 @@ The geometry is worked out here, bone by bone, and shares nothing with the reade
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,6 @@ import h5py
 import numpy as np
 from mocap3d.data_prep.human36m_expmap import OFFSETS_MM
 from mocap3d.data_prep.human36m_names import DISCARDED, official_name, takes
-from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.skeletons import HUMAN36M_32
@@ -143,23 +143,16 @@ def write_text(path: Path, motion: Walk) -> None:
 def write_cdf(path: Path, joints_mm: np.ndarray) -> None:
     """A pose file as the official ones: one record of the variable Pose, (T, 96) float32."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    flat = joints_mm.reshape(1, len(joints_mm), -1).astype(np.float32)
+    flat = joints_mm.reshape(1, len(joints_mm), math.prod(joints_mm.shape[1:])).astype(np.float32)
     with cdflib.cdfwrite.CDF(path, delete=True) as file:
         spec = {"Variable": "Pose", "Data_Type": 44, "Num_Elements": 1, "Rec_Vary": True, "Dim_Sizes": flat.shape[1:]}
         file.write_var({**spec, "Compress": 6}, var_data=flat)
 
 
-def write_mat(path: Path, joints_mm: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cell = np.empty((1, 1), dtype=object)
-    cell[0, 0] = joints_mm.reshape(len(joints_mm), -1).astype(np.float32)
-    savemat(path, {"data": cell}, appendmat=False)
-
-
 def write_h5(path: Path, joints_mm: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
-        file["3D_positions"] = joints_mm.reshape(len(joints_mm), -1).T.astype(np.float32)
+        file["3D_positions"] = joints_mm.reshape(len(joints_mm), math.prod(joints_mm.shape[1:])).T.astype(np.float32)
 
 
 def write_npz_3d(path: Path, people: dict) -> None:
