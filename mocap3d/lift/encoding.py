@@ -117,6 +117,8 @@ _POINTS = {
 }
 # Distance face-shoulders to shoulders-hips of an upright body: where hips are expected when only those above are seen.
 _TORSO_PER_NECK = 2.5
+_FARTHEST_M = 3.0  # of a joint from the hips: the scale may be wrong by any factor
+_LEAST_YARDSTICK_M2 = 0.4  # sum of squares over the joints seen: two arms do, hips or one leg do not
 _MIN_DEPTH = 0.05  # of a unit ray: points more than 87 degrees off the virtual axis are held at its rim
 _DEEPEST = 1.1  # a bone may be a little longer than the table says, or nearer than the hips
 _RATE_GAIN = 10.0  # brings the scale's change per frame to the size of the other features
@@ -181,7 +183,7 @@ def encode(
     uv = np.where(known[..., None], uv, 0)
     scale = _scale(uv, known & (confidence > 0), known, body)
     by_joint = features[..., :joints].reshape(*rays.shape[:-1], 3)
-    by_joint[..., :2] = uv / scale[..., None, None]
+    by_joint[..., :2] = np.clip(uv / scale[..., None, None], -_FARTHEST_M, _FARTHEST_M)
     by_joint[..., 2] = np.where(known, confidence, 0)
     features[..., :joints] = by_joint.reshape(*rays.shape[:-2], -1)
     features[..., 0, joints] = 0
@@ -244,12 +246,12 @@ def _scale(
 ) -> NDArray[np.floating]:
     """The picture's size of one metre of body, (..., T): seen joints against the yardstick, filled ones if none is.
 
-    A frame without any keeps the last one's scale, so that the rate stays quiet.
+    A frame with too few to measure by (two hips, say) keeps the last one's scale.
     """
     used = np.where(seen.any(axis=-1, keepdims=True), seen, known)
     spread = (np.where(used, (uv**2).sum(axis=-1), 0)).sum(axis=-1)
     yardstick = np.where(used, body.yardstick_m**2, 0).sum(axis=-1)
-    valid = (yardstick > 0) & (spread > 0)
+    valid = (yardstick > _LEAST_YARDSTICK_M2) & (spread > 0)
     scale = np.sqrt(np.where(valid, spread, 1) / np.where(valid, yardstick, 1))
     last = np.maximum.accumulate(np.where(valid, np.arange(scale.shape[-1]), -1), axis=-1)
     held = np.take_along_axis(scale, np.maximum(last, 0), axis=-1)

@@ -45,6 +45,7 @@ Floats = NDArray[np.floating]
 _LOOKS = dict.fromkeys(("nose", "left_eye", "right_eye"), (0, 0, 1)) | {"left_ear": (1, 0, 0), "right_ear": (-1, 0, 0)}
 _FACE_AXES = np.array([_LOOKS.get(name, (0, 0, 0)) for name in COCO_17.joint_names], dtype=np.float32)
 _HIDDEN_COSINE = -0.3
+_MOST_LOG_DISTANCE = 1.5  # where the scale is worthless the distance cannot be learned
 _UNDISTURBED = 0.9  # confidence of a detector's points when it makes no errors
 
 
@@ -232,7 +233,7 @@ def observe(
     parts = (
         (turned[:, :, 1:] - turned[:, :, :1]).reshape(*root.shape[:2], -1),
         root[..., :2],
-        np.log(root[..., 2:] * encoded.scale[..., None]),
+        np.log(root[..., 2:] * encoded.scale[..., None]).clip(-_MOST_LOG_DISTANCE, _MOST_LOG_DISTANCE),
         bodies.contacts,
     )
     return Examples(encoded.features, np.concatenate(parts, axis=-1))
