@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
@@ -30,6 +31,7 @@ from mocap3d.lift.temporal import run_lifter
 __all__ = [
     "Lifted",
     "Precision",
+    "body_of",
     "evidence",
     "lift_everything",
     "lift_pose2d",
@@ -130,35 +132,49 @@ def lift_everything(
         encoded = encode_screen(points, confidence, pose2d.skeleton)
     else:
         encoded = encode(points, confidence, pose2d.skeleton, weights.meta.encoding)
-    numbers = _run(weights, encoded.features, device, precision)
-    found = read_outputs(weights.meta, numbers, encoded.scale)
+    found = read_outputs(weights.meta, _run(weights, encoded.features, device, precision), encoded.scale)
     scale = height_m / weights.meta.stature_m
 
     def at_frames(values: NDArray[np.floating]) -> NDArray[np.float64]:
-        values = values.astype(np.float64)
-        return values if same_rate else back_to_frames(values, len(pose2d), ratio)
+        numbers: NDArray[np.float64] = values.astype(np.float64)
+        return numbers if same_rate else back_to_frames(numbers, len(pose2d), ratio)
 
     def in_camera(virtual_m: NDArray[np.floating]) -> NDArray[np.float64]:
         return at_frames(cam_from_virtual(virtual_m, encoded.virtual_from_cam) * scale)
 
     return Lifted(
-        body=_body(pose2d, weights, in_camera(found.xyz_m), scale),
+        body=body_of(weights, in_camera(found.xyz_m), pose2d.confidence, pose2d.fps, scale),
         root_m=None if found.root_m is None else in_camera(found.root_m[:, None])[:, 0],
         root_std_m=None if found.root_std_m is None else at_frames(found.root_std_m * scale),
         contacts=None if found.contacts is None else at_frames(found.contacts).clip(0, 1),
     )
 
 
-def _body(pose2d: Pose2D, weights: LifterWeights, xyz_m: NDArray[np.float64], scale: float) -> Pose3D:
+def body_of(
+    weights: LifterWeights,
+    xyz_m: NDArray[np.float64],
+    confidence: NDArray[np.floating],
+    fps: Fraction,
+    scale: float,
+) -> Pose3D:
+    """Joints with what the picture and the weights say about how sure they are.
+
+    Args:
+        weights: the lifter that said it.
+        xyz_m: (T, J, 3) camera axes.
+        confidence: (T, P) of the 2D points.
+        fps: of the T frames.
+        scale: height of the person over that of the weights' person.
+    """
     meta = weights.meta
-    seen = evidence(pose2d.confidence, *meta.skeletons)
+    seen = evidence(confidence, *meta.skeletons)
     std_m = np.where(seen > 0, np.array(meta.std_m), np.array(meta.std_unseen_m)) * scale
     return Pose3D(
         xyz_m=xyz_m,
         confidence=seen,
         std_m=std_m,
         views=(seen > 0).astype(np.int64),
-        fps=pose2d.fps,
+        fps=fps,
         skeleton=meta.skeletons[1],
         frame="camera",
     )

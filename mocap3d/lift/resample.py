@@ -11,6 +11,7 @@ from scipy.interpolate import CubicSpline
 __all__ = [
     "at_rate",
     "back_to_frames",
+    "between",
 ]
 
 
@@ -33,16 +34,31 @@ def at_rate(
     before = np.minimum(at.astype(np.int64), max(last - 1, 0))
     after = np.minimum(before + 1, last)
     part: NDArray[np.float64] = (at - before)[:, None]
-    known = np.asarray(np.isfinite(rays).all(axis=-1))
-    both = known[before] & known[after]
-    nearer = np.where(part[:, 0] < 0.5, before, after)
-    part = np.where(both, part, 0.0)
-    mixed = rays[before] * (1 - part)[..., None] + rays[after] * part[..., None]
-    seen = (confidence[before] > 0) & (confidence[after] > 0)
-    mixed_confidence = confidence[before] * (1 - part) + confidence[after] * part
+    return between((rays[before], confidence[before]), (rays[after], confidence[after]), part)
+
+
+def between(
+    before: tuple[NDArray[np.float64], NDArray[np.float64]],
+    after: tuple[NDArray[np.float64], NDArray[np.float64]],
+    part: NDArray[np.float64] | float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rays and confidence at a time between two frames, by the rule of `at_rate`.
+
+    Args:
+        before: rays (..., J, 3) and confidence (..., J) of the earlier frame.
+        after: those of the later one.
+        part: how far from one to the other, 0 to 1; broadcasts against confidence.
+    """
+    (rays_before, confidence_before), (rays_after, confidence_after) = before, after
+    nearer = np.asarray(part) < 0.5
+    both = np.asarray(np.isfinite(rays_before).all(axis=-1) & np.isfinite(rays_after).all(axis=-1))
+    seen = both & (confidence_before > 0) & (confidence_after > 0)
+    share = np.where(both, part, 0.0)
+    mixed = rays_before * (1 - share)[..., None] + rays_after * share[..., None]
+    mixed_confidence = confidence_before * (1 - part) + confidence_after * part
     return (
-        np.where(both[..., None], mixed, rays[nearer]),
-        np.where(both & seen, mixed_confidence, confidence[nearer]),
+        np.where(both[..., None], mixed, np.where(nearer[..., None], rays_before, rays_after)),
+        np.where(seen, mixed_confidence, np.where(nearer, confidence_before, confidence_after)),
     )
 
 
