@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MoveNetVideos", "VideoDetector", "find_videos", "largest"]
 
-FPS: Final = 50
+_FPS: Final = 50
 
 
 class VideoDetector(Protocol):
@@ -49,7 +49,7 @@ class MoveNetVideos:
         from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
         self.name = network
-        self._detect = PeopleDetector(fps=FPS, device=device, settings=DetectorSettings(network=network))
+        self._detect = PeopleDetector(fps=_FPS, device=device, settings=DetectorSettings(network=network))
 
     def __call__(self, video: Path, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Watch a video; a picture in which nobody is found becomes NaN with confidence 0.
@@ -62,7 +62,7 @@ class MoveNetVideos:
 
         self._detect.reset()
         xy_px, confidence = np.full((frames, 17, 2), np.nan), np.zeros((frames, 17))
-        with open_video(video, fps=FPS) as opened:
+        with open_video(video, fps=_FPS) as opened:
             seen = 0
             for picture in opened:
                 if seen == frames:

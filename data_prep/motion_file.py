@@ -30,39 +30,26 @@ from typing import Self
 
 import h5py
 import numpy as np
-from mocap3d.data_prep.motion_read import (
-    FORMAT,
-    VERSION,
-    check_header,
-    prediction_names,
-    read_cameras,
-    read_prediction,
-    read_sequences,
-    read_view,
-    sequence_names,
-    view_names,
-)
-from mocap3d.data_prep.motion_sequence import MotionPrediction, MotionSequence, check_points, plain_name
+
+# Writing and reading lie in three modules; ``name as name`` offers all of it here as well.
+from mocap3d.data_prep.motion_read import FORMAT, VERSION, check_header
+from mocap3d.data_prep.motion_read import prediction_names as prediction_names
+from mocap3d.data_prep.motion_read import read_cameras as read_cameras
+from mocap3d.data_prep.motion_read import read_prediction as read_prediction
+from mocap3d.data_prep.motion_read import read_sequences as read_sequences
+from mocap3d.data_prep.motion_read import read_view as read_view
+from mocap3d.data_prep.motion_read import sequence_names as sequence_names
+from mocap3d.data_prep.motion_read import view_names as view_names
+from mocap3d.data_prep.motion_sequence import MotionPrediction as MotionPrediction
+from mocap3d.data_prep.motion_sequence import MotionSequence as MotionSequence
+from mocap3d.data_prep.motion_sequence import check_points, plain_name
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeleton import Skeleton
 
-__all__ = [
-    "FORMAT",
-    "VERSION",
-    "MotionPrediction",
-    "MotionSequence",
-    "MotionWriter",
-    "prediction_names",
-    "read_cameras",
-    "read_prediction",
-    "read_sequences",
-    "read_view",
-    "sequence_names",
-    "view_names",
-]
+__all__ = ["MotionWriter"]
 
 
 class MotionWriter:

@@ -275,8 +275,9 @@ def test_every_option_of_capture_is_explained() -> None:
 
 def test_every_option_of_training_is_explained() -> None:
     """Catches a new option that only --help knows."""
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    options = options_of("train", "lifter") | options_of("data", "prepare")
+    pages = (ROOT / "docs" / name for name in ("training.md", "train-on-human36m.md"))
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    options = options_of("train", "lifter") | options_of("data", "prepare") | options_of("data", "check")
     assert not [option for option in options - {"--output"} if f"`{option}" not in text]
 
 
