@@ -22,6 +22,7 @@ from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20, skeleton_named
 from mocap3d.data_prep.motion_file import read_sequences
 from mocap3d.lift.encoding import encode, virtual_from_cam_points
+from mocap3d.train.bending import bent
 from mocap3d.train.body import OFFSETS_M, coco_points, mirrored, vary_bones
 from mocap3d.train.contact_labels import contact_labels
 from mocap3d.train.dropping import drop_points
@@ -61,6 +62,7 @@ class ExampleSettings:
         speed: time is stretched by a factor between these.
         mixed_upper: share of the clips that get the upper body of another.
         mixed_arms: share of the clips that get the arms of another.
+        swung: share of the clips whose limbs, trunk and head swing about their joints (``bending.py``).
         bone_spread: bones are up to this share longer or shorter, left as right.
         offset_std_m: how far the detector's points lie beside where `body.OFFSETS_M` has them, each person.
         dropped: share of the clips that lose points at random, each point of each frame with a probability of up to a
@@ -76,6 +78,7 @@ class ExampleSettings:
     speed: tuple[float, float] = (0.8, 1.25)
     mixed_upper: float = 0.2
     mixed_arms: float = 0.3
+    swung: float = 0.5
     bone_spread: float = 0.07
     offset_std_m: float = 0.012
     dropped: float = 0.1
@@ -284,6 +287,9 @@ def _bodies(bank: MotionBank, rng: np.random.Generator, count: int, frames: int,
         arms = (lot >= settings.mixed_upper) & (lot < settings.mixed_upper + settings.mixed_arms)
         joints_m[upper] = with_upper_body_of(joints_m[upper], others_m[upper])
         joints_m[arms] = with_arms_of(joints_m[arms], others_m[arms])
+    which = rng.random(count) < settings.swung
+    if which.any():
+        joints_m[which] = bent(rng, joints_m[which], settings.fps)
     return Bodies(joints_m, contacts)
 
 
