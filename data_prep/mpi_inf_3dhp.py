@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from mocap3d.data_prep.matlab5 import read_mat5
 from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from mocap3d.data_prep.mpi_inf_3dhp_cameras import read_calibration
@@ -146,14 +147,10 @@ def read_annotations(path: Path) -> Annotations:
     """Read an ``annot.mat``.
 
     Raises:
+        InputError: the file cannot be opened.
         FileFormatError: not a MATLAB file, or not with ``annot2`` and ``annot3`` of the same cameras and frames.
     """
-    from scipy.io import loadmat
-
-    try:
-        values: dict[str, Any] = loadmat(path, variable_names=["annot2", "annot3", "cameras"])
-    except Exception as error:  # on damaged files scipy raises whatever its parser meets first
-        raise FileFormatError(f"not a MATLAB file: {type(error).__name__}: {error}", path=path) from None
+    values = read_mat5(path, ("annot2", "annot3", "cameras"))
     xyz = _cells(values, "annot3", 3, path)
     xy = _cells(values, "annot2", 2, path)
     frames = {len(array) for array in (*xyz, *xy)}

@@ -60,7 +60,7 @@ def read_calibration(path: Path) -> dict[str, Camera]:
     for name, camera in fields.items():
         try:
             cameras[name] = _camera(name, camera)
-        except (KeyError, ValueError, OverflowError) as error:
+        except (KeyError, ValueError, IndexError, OverflowError) as error:
             raise FileFormatError(f"camera {name!r}: {error}", path=path) from None
     if not cameras:
         raise FileFormatError("no cameras", path=path)

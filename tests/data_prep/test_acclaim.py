@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mocap3d.data_prep.acclaim import bone_ends, read_amc, read_asf
 from mocap3d.data_prep.cmu import acclaim_takes
@@ -137,7 +137,7 @@ def test_another_skeleton_is_not_a_person(files):
         acclaim_takes(files / "a.asf", [files / "a.amc"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), which=st.sampled_from(["a.asf", "a.amc"]))
 def test_mangled_files_raise_only_our_errors(tmp_path_factory, data, which):
     """Catches what a missing word, a wild number or half a file do to the readers and the geometry."""

@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mocap3d.data_prep.hdm05 import LICENCE, prepare_hdm05, read_hdm05_npz
 from mocap3d.data_prep.motion_read import read_sequences
@@ -175,7 +175,7 @@ def archive(tmp_path_factory):
     return write_npz(path, HDM_mm_walk_001_120=motion(), HDM_mm_walk_002_120=motion(3))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_mangled_archives_raise_only_our_errors(archive, data):
     """Catches what zipfile, zlib and NumPy's header parser raise on damage."""

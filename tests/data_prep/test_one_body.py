@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_read import read_sequences
@@ -75,7 +75,7 @@ def lengths(xyz_m: np.ndarray, skeleton=LIFTER_20) -> np.ndarray:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     hips=st.floats(0.06, 0.14), shoulders=st.floats(0.1, 0.25), forearm=st.floats(0.15, 0.3),
     pelvis_up=st.sampled_from([0.0, 0.1]), size=st.floats(0.7, 1.2),
@@ -147,7 +147,7 @@ def test_straight_legs_stay_straight():
         assert ((knee - (hip + (ankle - hip) * 0.478))[:, 2] > -1e-4).all()  # forward, if anywhere
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(yaw=st.floats(-3, 3), x=st.floats(-5, 5), z=st.floats(-5, 5))
 def test_it_does_not_matter_where_somebody_walks(yaw, x, z):
     """Catches axes of the world in the place of the body's."""
