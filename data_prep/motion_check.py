@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mocap3d.data_prep.motion_read import (
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from numpy.typing import NDArray
 
+from mocap3d.base.camera import Camera
 from mocap3d.base.skeleton import ROOT, Skeleton
 
 __all__ = ["check_motion"]
@@ -67,7 +68,7 @@ def check_motion(path: Path) -> dict[str, Any]:
         **{key: dict(count) for key, count in counts.items()},
         "missing": gaps.result(),
         "bones": bones.result(),
-        "views": _views(path, names),
+        "views": _views(path, names, cameras),
         "predictions": _predictions(path, names),
     }
 
@@ -126,11 +127,13 @@ def _bone_lengths(xyz_m: NDArray[np.float64], skeleton: Skeleton) -> Iterable[tu
             yield name, length_m[np.isfinite(length_m)]
 
 
-def _views(path: Path, names: tuple[tuple[str, str], ...]) -> dict[str, dict[str, Any]]:
+def _views(
+    path: Path, names: tuple[tuple[str, str], ...], cameras_of: Mapping[str, Mapping[str, Camera]]
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     sums: dict[str, list[tuple[float, float]]] = {}
     for subject, action in names:
-        cameras = read_cameras(path, subject)
+        cameras = cameras_of[subject]
         counted: set[str] = set()
         for camera, detectors in view_names(path, subject, action).items():
             for detector in detectors:
