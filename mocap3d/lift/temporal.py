@@ -3,7 +3,8 @@
 The twin of ``nets/temporal.py`` (torch), which trains it; tests hold the two equal. A clip of any length, a piece of it
 or a single frame all go the same way: `LifterFlow` takes new frames and remembers, layer by layer, the frames that the
 taps still look back at. So nothing is computed twice, memory does not grow with the clip, and live use
-(``streaming.py``) is the same arithmetic. Shape suffixes: N new frames, F features, C channels, O outputs.
+(``streaming.py``) is the same arithmetic. The products themselves are in ``tap_products.py``. Shape suffixes: N new
+frames, F features, C channels, O outputs.
 
 Reference:
     Pavllo et al., 3D human pose estimation in video with temporal convolutions (VideoPose3D), CVPR 2019.
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.lift.lifter_weights import LifterWeights
+from mocap3d.lift.tap_products import TapProducts
 
 __all__ = [
     "LifterFlow",
@@ -22,7 +24,7 @@ __all__ = [
     "run_lifter",
 ]
 
-_FRAMES_AT_ONCE = 1024  # bounds the memory: about 40 MB at 1024 channels; fewer make the matrix products slower
+_FRAMES_AT_ONCE = 1024  # bounds the memory: about 60 MB at 1024 channels; fewer make the matrix products slower
 
 _Frames = NDArray[np.float32]
 
@@ -38,7 +40,9 @@ def run_lifter(weights: LifterWeights, features: NDArray[np.floating]) -> NDArra
         (T, outputs) numbers about each frame; ``outputs.read_outputs`` says which.
     """
     frames, after = len(features), margins(weights)[1]
-    flow = LifterFlow(weights, at_once=min(_FRAMES_AT_ONCE, frames + after))
+    pair = 2 * max(weights.meta.dilations)
+    at_once = _FRAMES_AT_ONCE // pair * pair if 0 < pair <= _FRAMES_AT_ONCE else _FRAMES_AT_ONCE
+    flow = LifterFlow(weights, at_once=min(at_once, frames + after))
     outputs_TO = np.empty((frames, weights.meta.outputs), np.float32)
     for start in range(0, frames + after, flow.at_once):
         stop = min(start + flow.at_once, frames + after)
@@ -71,7 +75,7 @@ class LifterFlow:
         first, *rest = meta.dilations
         self._features = _Past(max(2 * first, margins(weights)[1]), meta.inputs, at_once)
         self._hidden = [_Past(2 * dilation, meta.channels, at_once) for dilation in (*rest, 0)]
-        self._beside: _Frames = np.empty((at_once, 3 * max(meta.inputs, meta.channels)), np.float32)
+        self._products = TapProducts(weights, at_once=at_once)
         self._wide: _Frames = np.empty((at_once, meta.channels), np.float32)
         self._point: _Frames = np.empty((at_once, meta.channels), np.float32)
         self.reset()
@@ -94,11 +98,11 @@ class LifterFlow:
         first, *rest = meta.dilations
         self._features.room(count)[:] = features_NF
         window_NF = self._features.latest(count, hold=self._empty)
-        self._layer("expand", self._taps(window_NF, first, count), self._hidden[0].room(count))
+        self._layer("expand", window_NF, first, self._hidden[0].room(count))
         for i, dilation in enumerate(rest):
             x_NC = self._hidden[i].latest(count, hold=self._empty)
-            y_NC = self._layer(f"block{i}.wide", self._taps(x_NC, dilation, count), self._wide[:count])
-            y_NC = self._layer(f"block{i}.point", y_NC, self._point[:count])
+            y_NC = self._layer(f"block{i}.wide", x_NC, dilation, self._wide[:count])
+            y_NC = self._layer(f"block{i}.point", y_NC, 0, self._point[:count])
             kept = dilation * (2 if meta.causal else 1)
             np.add(x_NC[kept : kept + count], y_NC, out=self._hidden[i + 1].room(count))
         self._empty = False
@@ -110,21 +114,9 @@ class LifterFlow:
             outputs_NO += window_NF[lifted : lifted + count] @ arrays["direct.weight"]
         return outputs_NO
 
-    def _taps(self, x: _Frames, dilation: int, count: int) -> _Frames:
-        """The newest frames beside those one and two dilations earlier, oldest first: (N, 3C); as they are for 0."""
-        newest = len(x) - count
-        if not dilation:
-            return x[newest:]
-        width = x.shape[1]
-        beside = self._beside.reshape(-1)[: count * 3 * width].reshape(count, 3, width)
-        for tap in range(3):
-            start = newest - (2 - tap) * dilation
-            beside[:, tap] = x[start : start + count]
-        return beside.reshape(count, 3 * width)
-
-    def _layer(self, name: str, x: _Frames, out: _Frames) -> _Frames:
-        """Matrix, bias, ReLU."""
-        np.matmul(x, self._weights.arrays[f"{name}.weight"], out=out)
+    def _layer(self, name: str, x: _Frames, dilation: int, out: _Frames) -> _Frames:
+        """Taps, matrix, bias, ReLU."""
+        self._products(name, x, dilation, out)
         out += self._weights.arrays[f"{name}.bias"]
         return np.maximum(out, 0, out=out)
 

@@ -33,6 +33,15 @@ def test_numpy_equals_torch(causal, frames, dilations, direct):
 
 
 @pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("dilations", [(0, 0), (1, 3, 9, 27), (2, 0, 5), (1, 130)])
+def test_long_clips_equal_torch(causal, dilations):
+    """Catches the products of long clips, which are found in another way than those of short ones."""
+    weights = random_lifter(causal=causal, dilations=dilations, direct=True)
+    theirs = run_on_device(weights.arrays, features(700), dilations=dilations, causal=causal, device="cpu")
+    np.testing.assert_allclose(run_lifter(weights, features(700)), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
 def test_equals_a_convolution_tap_by_tap(causal):
     """Catches taps in another order or a residual from another frame: one output frame, computed with plain loops."""
     weights = random_lifter(causal=causal, channels=5)
