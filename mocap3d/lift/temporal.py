@@ -12,6 +12,8 @@ Reference:
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ __all__ = [
     "run_lifter",
 ]
 
-_FRAMES_AT_ONCE = 1024  # bounds the memory: about 60 MB at 1024 channels; fewer make the matrix products slower
+_FRAMES_AT_ONCE = 640  # bounds the memory: about 40 MB at 1024 channels; fewer make the matrix products slower
 
 _Frames = NDArray[np.float32]
 
@@ -40,15 +42,20 @@ def run_lifter(weights: LifterWeights, features: NDArray[np.floating]) -> NDArra
         (T, outputs) numbers about each frame; ``outputs.read_outputs`` says which.
     """
     frames, after = len(features), margins(weights)[1]
-    pair = 2 * max(weights.meta.dilations)
-    at_once = _FRAMES_AT_ONCE // pair * pair if 0 < pair <= _FRAMES_AT_ONCE else _FRAMES_AT_ONCE
-    flow = LifterFlow(weights, at_once=min(at_once, frames + after))
+    flow = LifterFlow(weights, at_once=_piece(frames + after, 2 * max(weights.meta.dilations)))
     outputs_TO = np.empty((frames, weights.meta.outputs), np.float32)
     for start in range(0, frames + after, flow.at_once):
         stop = min(start + flow.at_once, frames + after)
         piece_NF = features[np.arange(start, stop).clip(max=frames - 1)]
         outputs_TO[max(start - after, 0) : max(stop - after, 0)] = flow.push(piece_NF)[max(after - start, 0) :]
     return outputs_TO
+
+
+def _piece(frames: int, pair: int) -> int:
+    """Into pieces of how many frames a clip is cut: about alike, and where that is easy whole pairs of dilations."""
+    pieces = math.ceil(frames / _FRAMES_AT_ONCE)
+    even = math.ceil(frames / pieces)
+    return math.ceil(even / pair) * pair if pieces > 1 and 0 < pair <= even else even
 
 
 def margins(weights: LifterWeights) -> tuple[int, int]:
