@@ -3,11 +3,11 @@
     python benchmarks/lifter_train.py h36m.h5 [--minutes 20] [--curve 5 10 20] [--side both] [-o DIR] [--json]
     python benchmarks/lifter_train.py [--json]
 
-``h36m.h5`` comes from ``mocap3d data prepare human36m``. Both learn from S1 5 6 7 8 and are judged on S9 and S11 seen by
-the four real cameras, true 2D: P1 MPJPE, 17 joints, true root zero and the predicted root as it is, mean over actions;
-every 32nd frame. Ours learns from virtual cameras only (`human36m_settings`); the baseline from the
-four real ones. Both have the same number of threads and take turns of a few seconds, so that a busy machine slows both
-alike; a clock counts training only. ``--clock cpu`` counts processor time over threads: minutes of an idle machine.
+``h36m.h5`` comes from ``mocap3d data prepare human36m``. Both learn from S1 5 6 7 8 and are judged on S9 and S11 seen
+by the four real cameras, true 2D: P1 MPJPE, 17 joints, true root zero and the predicted root as it is, mean over
+actions; every 32nd frame. Ours learns from virtual cameras only (`human36m_settings`); the baseline from the four real
+ones. Both have the same number of threads and take turns of a few seconds, so that a busy machine slows both alike; a
+clock counts training only. ``--clock cpu`` counts processor time over threads: minutes of an idle machine.
 
 ``--side ours`` and ``--side plain`` train one of them; with ``-o DIR`` curves and weights at the points of ``--curve``
 are kept there, and a later run with the other side prints both. Without data only the speed of a step is measured, on

@@ -20,7 +20,7 @@ from mocap3d.cli._data import data_one_body, data_prepare
 from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
 from mocap3d.cli._semi_supervised import train_semi_supervised_command
-from mocap3d.cli._training import train_lifter_command
+from mocap3d.cli._training import train_export_command, train_lifter_command
 
 __all__ = ["app", "main"]
 
@@ -46,6 +46,7 @@ data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)
 data_app.command("one-body")(data_one_body)
 train_app.command("lifter")(train_lifter_command)
+train_app.command("export")(train_export_command)
 train_app.command("semi-supervised")(train_semi_supervised_command)
 evaluate_app.command("lifter")(evaluate_lifter_command)
 

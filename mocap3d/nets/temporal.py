@@ -36,7 +36,7 @@ class Layer(nn.Module):
         """(B, T, inputs) -> (B, T, outputs)."""
         batch, frames, _ = x_BTF.shape
         y_NC = self.norm(self.linear(x_BTF.reshape(batch * frames, -1)))
-        y_BTC: Tensor = self.dropout(torch.relu(y_NC)).view(batch, frames, -1)
+        y_BTC: Tensor = self.dropout(torch.relu_(y_NC)).view(batch, frames, -1)
         return y_BTC
 
     def folded(self) -> tuple[Tensor, Tensor]:
@@ -135,6 +135,10 @@ class TemporalLifter(nn.Module):
         """How quickly the normalisations follow what they see."""
         for _, layer in self._layers():
             layer.norm.momentum = momentum
+
+    def statistics(self) -> list[Tensor]:
+        """Running means and variances of the normalisations, to be changed in place."""
+        return [tensor for name, tensor in self.named_buffers() if name.endswith(("running_mean", "running_var"))]
 
     def forward(self, features_BTF: Tensor) -> Tensor:
         """(B, T, F) -> (B, T - (window - 1), outputs): only frames whose whole window is there."""

@@ -1,17 +1,21 @@
 """Training the lifter: one loop that can be stopped at any time and goes on where it was.
 
-A run is a folder: ``checkpoint.pt`` (tensors and plain values only), ``log.csv``, and at the end ``lifter.npz``.
+A run is a folder: ``checkpoint.pt`` (tensors and plain values only), ``log.csv``, ``curve.png``, and at the end
+``lifter.npz``.
 """
 
 from __future__ import annotations
 
-import csv
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -21,17 +25,42 @@ from mocap3d.train.example_pool import ExamplePool
 from mocap3d.train.lifter_data import ClipBatches, MotionBank
 from mocap3d.train.lifter_eval import View, held_out_views, measure
 from mocap3d.train.lifter_export import export_run, lifter_of
+from mocap3d.train.lifter_log import draw_curve, keep_rows, write_row
 from mocap3d.train.lifter_run import LifterRun
 from mocap3d.train.lifter_settings import LifterSettings
 from mocap3d.train.lifter_step import take_step
+from mocap3d.train.ranks import Ranks, joined
 
 __all__ = [
     "LifterSettings",
     "train_lifter",
 ]
 
-
 _REPORT_S = 120.0  # seconds from one measurement and checkpoint to the next
+_STOP = -1.0  # said instead of a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reports:
+    """When and how a run is measured.
+
+    Attributes:
+        folder: of the run.
+        views: what it is measured on.
+        every: steps from one report to the next; None: every `_REPORT_S` seconds.
+        progress: is told each row.
+    """
+
+    folder: Path
+    views: list[View]
+    every: int | None
+    progress: Callable[[dict[str, Any]], None] | None
+
+    def due(self, run: LifterRun, reported_s: float) -> bool:
+        """Whether it is time for one."""
+        if self.every is not None:
+            return run.step % self.every == 0
+        return run.elapsed_s - reported_s >= _REPORT_S
 
 
 def train_lifter(
@@ -42,18 +71,22 @@ def train_lifter(
     resume: bool = False,
     device: str = "cpu",
     workers: int = 1,
+    report_every: int | None = None,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Train a lifter on a motion-data file.
+    """Train a lifter on a motion-data file; started by ``torchrun``, together with its other processes.
+
+    Ctrl-C (and SIGTERM) ends the step, saves a checkpoint, and raises KeyboardInterrupt; a second one raises at once.
 
     Args:
         data: HDF5 file of LIFTER_20 joints, for example from ``mocap3d data prepare cmu``.
-        settings: how to train.
+        settings: how to train. Their batch is shared by all processes.
         run_dir: folder for checkpoint, log and result.
         resume: go on with the checkpoint in ``run_dir``.
-        device: torch device.
+        device: "cpu" or "cuda".
         workers: processes that make examples; 0 makes them in this one.
-        progress: called about every minute with the row that was added to the log.
+        report_every: steps from one measurement and checkpoint to the next; by default two minutes.
+        progress: called with each row that was added to the log.
 
     Returns:
         The weights file ``run_dir/lifter.npz``.
@@ -62,89 +95,119 @@ def train_lifter(
         InputError: no data, a run is already there (or none to resume), or its settings differ.
     """
     folder = Path(run_dir)
-    run = _start(settings, folder, resume, device)
-    skeleton = skeleton_named(settings.examples.joints)
-    bank = MotionBank.read(Path(data), frozenset(settings.subjects), skeleton)
-    people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
-    views = held_out_views(people, settings.examples, cameras=2)
-    if run.progress < 1:
-        pool = ExamplePool(_batches(bank, run, workers), settings.pool_steps, run.model.margins, device, step=run.step)
-        if not run.step:
-            run.model.standardise(pool.features)
-            run.average.standardise(pool.features)
-        _train(run, pool, folder, views, progress)
-    return export_run(data, folder, folder / "lifter.npz")
+    with joined(device) as ranks:
+        run = _start(settings, folder, resume, ranks)
+        skeleton = skeleton_named(settings.examples.joints)
+        bank = MotionBank.read(Path(data), frozenset(settings.subjects), skeleton)
+        people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
+        views = held_out_views(people, settings.examples, cameras=2) if ranks.rank == 0 else []
+        if run.progress < 1:
+            batches = _batches(bank, run, workers)
+            pool = ExamplePool(batches, settings.pool_steps, run.model.margins, ranks.device, step=run.step)
+            if not run.step:
+                run.model.standardise(pool.features)
+                ranks.adopt(run.model.mean, run.model.spread)
+                run.average.load_state_dict(run.model.state_dict())
+            _train(run, pool, _Reports(folder=folder, views=views, every=report_every, progress=progress))
+        weights = folder / "lifter.npz"
+        return export_run(data, folder, weights) if ranks.rank == 0 else weights
 
 
-def _batches(bank: MotionBank, run: LifterRun, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of clips from the run's step on; whoever takes them decides when to stop."""
-    settings = run.settings
-    clips = ClipBatches(bank, settings.clips_per_step, settings.clip_frames, settings.examples, (settings.seed,))
-    loader = DataLoader(
-        clips,
-        batch_size=None,
-        sampler=range(run.step, 2**31),
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-    )
-    return iter(loader)
-
-
-def _train(
-    run: LifterRun,
-    pool: ExamplePool,
-    folder: Path,
-    views: list[View],
-    progress: Callable[[dict[str, Any]], None] | None,
-) -> None:
-    """Take steps until the run is done; report and save every two minutes and at the end."""
-    begin = time.monotonic() - run.elapsed_s
-    last_report, last_step = run.elapsed_s, run.step
-    losses: list[Tensor] = []
-    while run.progress < 1:
-        losses.append(take_step(run, pool))
-        run.elapsed_s = time.monotonic() - begin
-        if run.progress >= 1 or run.elapsed_s - last_report >= _REPORT_S:
-            speed = (run.step - last_step) / max(run.elapsed_s - last_report, 1e-9)
-            row = _report(run, folder, views, float(torch.stack(losses).mean()), speed)
-            if progress is not None:
-                progress(row)
-            losses.clear()
-            begin = time.monotonic() - run.elapsed_s  # measuring is not training
-            last_report, last_step = run.elapsed_s, run.step
-
-
-def _start(settings: LifterSettings, folder: Path, resume: bool, device: str) -> LifterRun:
+def _start(settings: LifterSettings, folder: Path, resume: bool, ranks: Ranks) -> LifterRun:
     """A new run, or the one whose checkpoint lies in the folder."""
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise InputError(f"{folder} holds a run already: resume it, or choose another folder")
     if resume and not checkpoint.is_file():
         raise InputError(f"there is no {checkpoint} to resume")
-    run = LifterRun.new(settings, device)
+    run = LifterRun.new(settings, ranks)
     folder.mkdir(parents=True, exist_ok=True)
     if resume:
         run.load(checkpoint)
+        if ranks.rank == 0:
+            keep_rows(folder / "log.csv", run.step)
     return run
 
 
-def _report(run: LifterRun, folder: Path, views: list[View], loss: float, speed: float) -> dict[str, Any]:
-    """Measure, write a row of the log, save the checkpoint."""
-    measured = measure(views, lifter_of(run.average))
+def _batches(bank: MotionBank, run: LifterRun, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of clips from the run's step on; whoever takes them decides when to stop."""
+    settings, ranks = run.settings, run.ranks
+    seed = (settings.seed,) if ranks.count == 1 else (settings.seed, ranks.rank)
+    clips = ClipBatches(bank, settings.clips_per_step, settings.clip_frames, settings.examples, seed)
+    loader = DataLoader(
+        clips,
+        batch_size=None,
+        sampler=range(run.step, 2**31),
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+        worker_init_fn=_leave_interrupts_to_the_parent,
+    )
+    return iter(loader)
+
+
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _train(run: LifterRun, pool: ExamplePool, reports: _Reports) -> None:
+    """Take steps until the run is done, or somebody wants it to stop; report and save in between and at the end."""
+    begin = time.monotonic() - run.elapsed_s
+    reported_s, reported_step = run.elapsed_s, run.step
+    with _asked_to_stop() as asked:
+        while run.progress < 1:
+            take_step(run, pool)
+            elapsed_s = run.ranks.agreed(_STOP if asked.is_set() else time.monotonic() - begin)
+            if elapsed_s == _STOP:
+                if run.ranks.rank == 0:
+                    run.save(reports.folder / "checkpoint.pt")
+                raise KeyboardInterrupt
+            run.elapsed_s = elapsed_s
+            if run.progress >= 1 or reports.due(run, reported_s):
+                speed = (run.step - reported_step) / max(run.elapsed_s - reported_s, 1e-9)
+                _report(run, reports, speed)
+                begin = time.monotonic() - run.elapsed_s  # measuring is not training
+                reported_s, reported_step = run.elapsed_s, run.step
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is never left half done; the second one interrupts."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield asked
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(run: LifterRun, reports: _Reports, speed: float) -> None:
+    """Measure, write a row of the log, draw the curve, save the checkpoint."""
+    loss_m = float(run.loss_m) / max(run.loss_steps, 1)
+    run.loss_m, run.loss_steps = 0.0, 0
+    if run.ranks.rank:
+        return
+    measured = measure(reports.views, lifter_of(run.average))
     row = {
         "step": run.step,
         "minutes": round(run.elapsed_s / 60, 2),
-        "loss_mm": round(1000 * loss, 2),
+        "loss_mm": round(1000 * loss_m, 4),
         "held_out_mpjpe_mm": round(1000 * measured["mpjpe_m"], 2),
         "held_out_p_mpjpe_mm": round(1000 * measured["p_mpjpe_m"], 2),
         "steps_per_s": round(speed, 2),
     }
-    log = folder / "log.csv"
-    fresh = not log.exists()
-    with log.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-    run.save(folder / "checkpoint.pt")
-    return row
+    log = reports.folder / "log.csv"
+    write_row(log, row)
+    draw_curve(log, reports.folder / "curve.png")
+    run.save(reports.folder / "checkpoint.pt")
+    if reports.progress is not None:
+        reports.progress(row)

@@ -18,8 +18,9 @@ from mocap3d.base.files import atomic_path
 from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_export import network_for
 from mocap3d.train.lifter_settings import LifterSettings
+from mocap3d.train.ranks import ALONE, Ranks, share_gradients, share_statistics
 
-__all__ = ["LifterRun"]
+__all__ = ["LifterRun", "settings_of"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -28,16 +29,20 @@ class LifterRun:
 
     Attributes:
         settings: how to train.
+        ranks: the processes that train together.
         model: what is trained.
-        forward: its strided form, windows (B, W, F) -> numbers (B, 1, O), perhaps compiled.
+        forward: its strided form, windows (B, W, F) -> numbers (B, 1, O); compiled or shared with other processes.
         average: moving average of its weights, which is what is kept.
         optimizer: of ``model``.
         scaler: keeps gradients of fp16 from vanishing; does nothing otherwise.
         step: steps that were taken.
         elapsed_s: time that they took, measuring and saving not counted.
+        loss_m: the joints' mean errors since the last report, added up.
+        loss_steps: how many there are.
     """
 
     settings: LifterSettings
+    ranks: Ranks
     model: TemporalLifter
     forward: Callable[[Tensor], Tensor]
     average: TemporalLifter
@@ -45,14 +50,19 @@ class LifterRun:
     scaler: torch.amp.GradScaler
     step: int = 0
     elapsed_s: float = 0.0
+    loss_m: float | Tensor = 0.0
+    loss_steps: int = 0
 
     @classmethod
-    def new(cls, settings: LifterSettings, device: str = "cpu") -> Self:
+    def new(cls, settings: LifterSettings, ranks: Ranks = ALONE) -> Self:
         """A training that has not begun.
 
         Raises:
-            InputError: the device cannot do what the settings want.
+            InputError: the device cannot do what the settings want, or the batch cannot be shared.
         """
+        device = ranks.device
+        if settings.batch % ranks.count:
+            raise InputError(f"a batch of {settings.batch} windows cannot be shared by {ranks.count} processes")
         if settings.precision == "fp16" and not device.startswith("cuda"):
             raise InputError(f"precision fp16 needs CUDA, not {device}: use bf16")
         torch.manual_seed(settings.seed)
@@ -61,10 +71,16 @@ class LifterRun:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
+        model.train().set_momentum(1.0)  # see `lifter_step.momentum_of`
+        forward: Callable[[Tensor], Tensor] = model.one_output
+        if ranks.count > 1:
+            share_statistics(model)
+            forward = share_gradients(model, ranks)
         return cls(
             settings=settings,
-            model=model.train(),
-            forward=torch.compile(model.one_output) if settings.compiled else model.one_output,
+            ranks=ranks,
+            model=model,
+            forward=torch.compile(forward) if settings.compiled else forward,
             average=average.eval(),
             optimizer=optimizer,
             scaler=torch.amp.GradScaler("cuda", enabled=settings.precision == "fp16"),
@@ -87,6 +103,8 @@ class LifterRun:
             "scaler": self.scaler.state_dict(),
             "step": self.step,
             "elapsed_s": self.elapsed_s,
+            "loss_m": float(self.loss_m),
+            "loss_steps": self.loss_steps,
         }
         with atomic_path(checkpoint) as temporary:
             torch.save(state, temporary)
@@ -97,8 +115,7 @@ class LifterRun:
         Raises:
             InputError: it was made with other settings.
         """
-        device = self.model.shrink.weight.device
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        state = torch.load(checkpoint, map_location=self.ranks.device, weights_only=True)
         if LifterSettings.from_plain(state["settings"]) != self.settings:
             raise InputError(f"{checkpoint} was made with other settings")
         self.model.load_state_dict(state["model"])
@@ -106,3 +123,15 @@ class LifterRun:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state.get("scaler", {}))
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        self.loss_m, self.loss_steps = state.get("loss_m", 0.0), state.get("loss_steps", 0)
+
+
+def settings_of(checkpoint: Path) -> LifterSettings:
+    """The settings that a checkpoint was made with.
+
+    Raises:
+        InputError: there is no checkpoint.
+    """
+    if not checkpoint.is_file():
+        raise InputError(f"there is no {checkpoint}")
+    return LifterSettings.from_plain(torch.load(checkpoint, map_location="cpu", weights_only=True)["settings"])

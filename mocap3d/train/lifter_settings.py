@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.skeletons import HUMAN36M_17, LIFTER_20
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
 from mocap3d.train.lifter_data import ExampleSettings
 from mocap3d.train.noise import NoiseSettings
 from mocap3d.train.virtual_cameras import CameraSettings
@@ -20,6 +20,7 @@ __all__ = [
     "HUMAN36M_TRAINING",
     "WINDOWS",
     "LifterSettings",
+    "cmu_settings",
     "human36m_settings",
 ]
 
@@ -51,9 +52,9 @@ class LifterSettings:
         direct: whether the lifted frame's features also reach the outputs directly.
         contacts: whether foot contacts are learned (the joints must have toes).
         dropout: share of the hidden values dropped in training.
-        batch: windows in one step.
+        batch: windows in one step, of all processes that train together.
         clip_frames: length of the simulated clips that windows are cut from.
-        clips_per_step: how many new clips are simulated for each step.
+        clips_per_step: how many new clips each process simulates for each step.
         pool_steps: for how many steps a clip stays in the pool.
         learning_rate: of AdamW, at the start; falls along a cosine to ``last_rate`` of it.
         warm_up: steps over which the learning rate rises from 0.
@@ -65,7 +66,7 @@ class LifterSettings:
         contact_weight: of the contacts' cross entropy.
         average: decay of the moving average of the weights, which is what is kept.
         precision: of the matrix products: "bf16", "fp16" (CUDA only) or "fp32".
-        compiled: whether `torch.compile` translates the network; pays on GPUs, and where a C++ compiler is there.
+        compiled: whether `torch.compile` translates the network; on a CPU it needs a C++ compiler.
         seed: of everything random.
         licence: of the weights that come out.
         examples: how examples are made.
@@ -110,6 +111,8 @@ class LifterSettings:
             raise InputError(f"subjects {', '.join(sorted(both))} are both learned from and held out")
         if self.precision not in ("bf16", "fp16", "fp32"):
             raise InputError(f"precision must be bf16, fp16 or fp32, got {self.precision!r}")
+        if (self.steps if self.minutes is None else self.minutes) <= 0:
+            raise InputError(f"nothing can be trained in {self.minutes} minutes, {self.steps} steps")
         if self.contacts and self.examples.joints != LIFTER_20.name:
             raise InputError(f"contacts need toes, which {self.examples.joints} has not")
 
@@ -128,6 +131,17 @@ class LifterSettings:
         return 1 + 2 * sum(self.dilations)
 
 
+def cmu_settings(points: str = COCO_17.name, **changes: Any) -> LifterSettings:
+    """Settings of the lifter that mocap3d ships, learned from CMU motion.
+
+    Args:
+        points: "coco-17" through the simulated detector, or "human36m-17", true 2D of the joints themselves.
+        changes: other fields of `LifterSettings`.
+    """
+    exact = points == HUMAN36M_17.name
+    return LifterSettings(examples=ExampleSettings(points=points, noise=None if exact else NoiseSettings()), **changes)
+
+
 def human36m_settings(points: str = HUMAN36M_17.name, **changes: Any) -> LifterSettings:
     """Settings of the Human3.6M protocol: S1 5 6 7 8 learned from, 50 frames per second, no noise for true 2D.
 
@@ -143,6 +157,7 @@ def human36m_settings(points: str = HUMAN36M_17.name, **changes: Any) -> LifterS
         speed=(0.9, 1.1),
         mixed_upper=0.0,
         mixed_arms=0.0,
+        swung=0.0,
         bone_spread=0.0,
         cameras=CAMERAS_OF_HUMAN36M,
         noise=None if exact else NoiseSettings(),

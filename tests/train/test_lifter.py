@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 from bodies import motion_file, small_training
 
 from mocap3d.base.errors import InputError
@@ -17,28 +22,78 @@ from mocap3d.train.lifter_eval import MeanPose, held_out_views, measure
 from mocap3d.train.noise import NoiseSettings
 from mocap3d.train.virtual_cameras import CameraSettings
 
+DISTURBED = small_training(steps=8, dropout=0.2)
+
 
 @pytest.fixture
 def data(tmp_path):
     return motion_file(tmp_path / "m.h5")
 
 
-def test_a_training_that_was_stopped_equals_one_that_was_not(data, tmp_path, monkeypatch):
-    """Catches a resume that forgets the optimiser, the average, the place in the schedule or in the pool."""
-    settings = small_training(dropout=0.2)
-    whole = train_lifter(data, settings, tmp_path / "whole", workers=0)
-    monkeypatch.setattr(lifter, "_REPORT_S", 0.0)  # a checkpoint after every step
+def losses(run):
+    """Step and loss of each row of a log, as they were written."""
+    with (run / "log.csv").open() as file:
+        return [(row["step"], row["loss_mm"]) for row in csv.DictReader(file)]
 
-    def stop(row):
-        if row["step"] == 3:
-            raise KeyboardInterrupt
 
+def assert_same_weights(a, b):
+    for name, array in load_weights(a).arrays.items():
+        np.testing.assert_array_equal(load_weights(b).arrays[name], array, err_msg=name)
+
+
+@pytest.fixture
+def whole(data, tmp_path):
+    """A training that nobody disturbed."""
+    train_lifter(data, DISTURBED, tmp_path / "whole", workers=0, report_every=2)
+    return tmp_path / "whole"
+
+
+KILLED = """
+import os, signal, sys; sys.path[:0] = {paths!r}
+from bodies import small_training
+from mocap3d.train import lifter
+take_step = lifter.take_step
+def step_or_die(run, pool):
+    if run.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    take_step(run, pool)
+lifter.take_step = step_or_die
+lifter.train_lifter({data!r}, small_training(steps=8, dropout=0.2), {run!r}, workers=0, report_every=2)
+"""
+
+
+def test_a_training_that_was_killed_equals_one_that_was_not(data, whole, tmp_path):
+    """Catches a resume that forgets optimiser, average, statistics, or the place in schedule or pool: kill -9."""
+    script = KILLED.format(paths=sys.path, data=str(data), run=str(tmp_path / "killed"))
+    done = subprocess.run([sys.executable, "-c", script], check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == -signal.SIGKILL
+    assert [step for step, _ in losses(tmp_path / "killed")] == ["2", "4"]
+    assert not (tmp_path / "killed" / "lifter.npz").exists()
+    train_lifter(data, DISTURBED, tmp_path / "killed", resume=True, workers=0, report_every=2)
+    assert losses(tmp_path / "killed") == losses(whole)
+    assert [step for step, _ in losses(whole)] == ["2", "4", "6", "8"]
+    assert_same_weights(whole / "lifter.npz", tmp_path / "killed" / "lifter.npz")
+
+
+def test_ctrl_c_ends_the_step_and_saves(data, whole, tmp_path, monkeypatch):
+    """Catches minutes lost to Ctrl-C, a step left half done, and a loss that is reported without what came before."""
+    take_step = lifter.take_step
+
+    def step_and_interrupt(run, pool):
+        if run.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        take_step(run, pool)
+
+    monkeypatch.setattr(lifter, "take_step", step_and_interrupt)
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train_lifter(data, settings, tmp_path / "parts", workers=0, progress=stop)
-    assert not (tmp_path / "parts" / "lifter.npz").exists()
-    parts = train_lifter(data, settings, tmp_path / "parts", resume=True, workers=0)
-    for name, array in load_weights(whole).arrays.items():
-        np.testing.assert_array_equal(load_weights(parts).arrays[name], array, err_msg=name)
+        train_lifter(data, DISTURBED, tmp_path / "parts", workers=0, report_every=2)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True)["step"] == 5
+    monkeypatch.undo()
+    train_lifter(data, DISTURBED, tmp_path / "parts", resume=True, workers=0, report_every=2)
+    assert losses(tmp_path / "parts") == losses(whole)
+    assert_same_weights(whole / "lifter.npz", tmp_path / "parts" / "lifter.npz")
 
 
 def test_training_learns(data, tmp_path):
@@ -47,7 +102,7 @@ def test_training_learns(data, tmp_path):
     cameras = CameraSettings(roll_rad=0.1, any_roll=0)
     examples = ExampleSettings(mixed_upper=0, mixed_arms=0, dropped=0, noise=noise, cameras=cameras)
     settings = small_training(
-        steps=250, channels=64, batch=128, learning_rate=3e-3, warm_up=20, average=0.9, pool_steps=60, examples=examples
+        steps=200, channels=64, batch=128, learning_rate=3e-3, warm_up=20, average=0.9, pool_steps=60, examples=examples
     )
     views = held_out_views(MotionBank.read(data, frozenset({"02"})), replace(examples, noise=None), cameras=2)
     weights = load_weights(train_lifter(data, settings, tmp_path / "run", workers=0))
@@ -56,7 +111,7 @@ def test_training_learns(data, tmp_path):
     assert measured["mpjpe_m"] < 0.6 * constant_m
     assert measured["distance_error"] < 0.15
     assert measured["contact_accuracy"] > 0.75
-    assert weights.meta.trained["steps"] == 250
+    assert weights.meta.trained["steps"] == 200
     assert weights.meta.std_m[0] == 0.005
 
 
@@ -69,6 +124,7 @@ def test_the_log_says_how_it_went(data, tmp_path):
     assert [int(row["step"]) for row in logged] == [row["step"] for row in rows] == [6]
     assert float(logged[0]["held_out_mpjpe_mm"]) > 0
     assert float(logged[0]["steps_per_s"]) > 0
+    assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_runs_are_not_overwritten_or_mixed(data, tmp_path):
