@@ -145,7 +145,7 @@ def test_memory_does_not_grow_with_the_clip():
         tracemalloc.stop()
         return peak
 
-    assert peak_bytes(12_000) < 1.1 * peak_bytes(4_000)
+    assert peak_bytes(12_000) < 1.25 * peak_bytes(4_000)  # the pieces of a clip are alike, not equal in all clips
 
 
 def test_torch_never_holds_more_than_a_piece(monkeypatch):
