@@ -60,4 +60,5 @@ def _turned(v: Floats, axis: Floats, angle: Floats) -> Floats:
     """Rodrigues' formula: v (B, T, N, 3), axis (B, 3), angle (B, T)."""
     k = np.broadcast_to(axis[:, None, None], v.shape)
     c, s = np.cos(angle)[..., None, None], np.sin(angle)[..., None, None]
-    return (v * c + np.cross(k, v) * s + k * (k * v).sum(-1, keepdims=True) * (1 - c)).astype(v.dtype)
+    turned = v * c + np.cross(k, v) * s + k * (k * v).sum(-1, keepdims=True) * (1 - c)
+    return np.asarray(turned, dtype=v.dtype)
