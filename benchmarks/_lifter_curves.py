@@ -104,7 +104,7 @@ class Side:
 
 def train_sides(options: argparse.Namespace) -> dict[str, Curve]:
     """Train who shall be trained; returns the curves by name."""
-    clock = time.perf_counter if options.clock == "wall" else lambda: time.process_time() / options.threads
+    clock = clock_of(options)
     progress("reading the views of S9 and S11")
     test = Views.read(options.data, HUMAN36M_HELD_OUT)
     makers = {"plain": plain_side, "ours": our_side}
@@ -124,6 +124,11 @@ def train_sides(options: argparse.Namespace) -> dict[str, Curve]:
             if side.elapsed_s >= mark:
                 measure(side, test, options)
     return {side.name: side.curve for side in sides}
+
+
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+    """Seconds that count: of the wall clock, or of the processors."""
+    return time.perf_counter if options.clock == "wall" else lambda: time.process_time() / options.threads
 
 
 def plain_side(options: argparse.Namespace, test: Views, clock: Callable[[], float]) -> Side:

@@ -18,14 +18,16 @@ CHANNELS = 1024
 DENSE_FRAMES = 1024  # that come out
 
 
-def speed_figures(frames: int, rounds: int) -> list[Figure]:
+def speed_figures(frames: int, rounds: int, clock: Callable[[], float] = time.perf_counter) -> list[Figure]:
     """Strided samples and dense frames per second in training, at one window; medians of ``rounds`` that take turns."""
     samples = torch.randn(BATCH, frames, 2 * JOINTS)
     clip = torch.randn(1, DENSE_FRAMES + frames - 1, 2 * JOINTS)
     ours, plain = our_network(frames), PlainLifter(frames, channels=CHANNELS).train()
-    strided = take_turns(stepper(ours, ours.one_output, samples, bf16=True), stepper(plain, plain, samples), rounds)
+    strided = take_turns(
+        stepper(ours, ours.one_output, samples, bf16=True), stepper(plain, plain, samples), rounds, clock
+    )
     dilated = PlainLifter(frames, channels=CHANNELS, strided=False).train()
-    dense = take_turns(stepper(ours, ours, clip, bf16=True), stepper(dilated, dilated, clip), rounds)
+    dense = take_turns(stepper(ours, ours, clip, bf16=True), stepper(dilated, dilated, clip), rounds, clock)
     return [
         Figure(
             key=f"{key}_{frames}",
@@ -73,13 +75,15 @@ def stepper(
     return step
 
 
-def take_turns(ours: Callable[[], None], theirs: Callable[[], None], rounds: int) -> tuple[list[float], list[float]]:
+def take_turns(
+    ours: Callable[[], None], theirs: Callable[[], None], rounds: int, clock: Callable[[], float]
+) -> tuple[list[float], list[float]]:
     """Seconds of each round, ours and theirs; a first round is not counted."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for number in range(rounds + 1):
         for run, taken in zip((ours, theirs), seconds, strict=True):
-            begin = time.perf_counter()
+            begin = clock()
             run()
             if number:
-                taken.append(time.perf_counter() - begin)
+                taken.append(clock() - begin)
     return seconds

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 from _common import Figure, json_line, table
-from _lifter_curves import Curve, Point, read_curve, train_sides
+from _lifter_curves import Curve, Point, clock_of, read_curve, train_sides
 from _lifter_train_speed import speed_figures
 
 SPEED_WINDOWS = (27, 243)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures: list[Figure] = []
     if options.data is None or options.speed:
         for frames in SPEED_WINDOWS:
-            figures += speed_figures(frames, options.rounds)
+            figures += speed_figures(frames, options.rounds, clock_of(options))
     if options.data is not None:
         curves = train_sides(options)
         if options.output is not None:

@@ -24,7 +24,7 @@ __all__ = [
     "human36m_settings",
 ]
 
-CMU_TRAINING = ("01", "03", "14", "16", "17", "29")
+CMU_TRAINING = ("01", "03", "06", "07", "08", "11", "14", "16", "17", "29", "35", "55", "91", "93", "104", "131")
 CMU_HELD_OUT = ("02", "05")
 CMU_RESERVED = ("09", "49", "127", "135")  # for acceptance: never trained or tuned on
 HUMAN36M_TRAINING = ("S1", "S5", "S6", "S7", "S8")
@@ -52,6 +52,8 @@ class LifterSettings:
         direct: whether the lifted frame's features also reach the outputs directly.
         contacts: whether foot contacts are learned (the joints must have toes).
         dropout: share of the hidden values dropped in training.
+        short_windows: share of the training, at its beginning, that sees windows of a third of the length, which cost a
+            third; the last block joins after it.
         batch: windows in one step, of all processes that train together.
         clip_frames: length of the simulated clips that windows are cut from.
         clips_per_step: how many new clips each process simulates for each step.
@@ -66,7 +68,7 @@ class LifterSettings:
         contact_weight: of the contacts' cross entropy.
         average: decay of the moving average of the weights, which is what is kept.
         precision: of the matrix products: "bf16", "fp16" (CUDA only) or "fp32".
-        compiled: whether `torch.compile` translates the network; on a CPU it needs a C++ compiler.
+        compiled: whether `torch.compile` translates the network; on a CPU it needs a C++ compiler and does not pay.
         seed: of everything random.
         licence: of the weights that come out.
         examples: how examples are made.
@@ -82,10 +84,11 @@ class LifterSettings:
     direct: bool = True
     contacts: bool = True
     dropout: float = 0.0
-    batch: int = 1024
-    clip_frames: int = 200
-    clips_per_step: int = 4
-    pool_steps: int = 250
+    short_windows: float = 0.65
+    batch: int = 128
+    clip_frames: int = 300
+    clips_per_step: int = 1
+    pool_steps: int = 800
     learning_rate: float = 1e-3
     warm_up: int = 100
     last_rate: float = 0.02
@@ -113,6 +116,8 @@ class LifterSettings:
             raise InputError(f"precision must be bf16, fp16 or fp32, got {self.precision!r}")
         if (self.steps if self.minutes is None else self.minutes) <= 0:
             raise InputError(f"nothing can be trained in {self.minutes} minutes, {self.steps} steps")
+        if not 0 <= self.short_windows <= 1 or (self.short_windows and len(self.dilations) < 2):
+            raise InputError(f"short_windows is a share of the training, and needs two layers: {self.short_windows}")
         if self.contacts and self.examples.joints != LIFTER_20.name:
             raise InputError(f"contacts need toes, which {self.examples.joints} has not")
 
