@@ -145,7 +145,7 @@ def test_memory_does_not_grow_with_the_clip():
         tracemalloc.stop()
         return peak
 
-    assert peak_bytes(12_000) < 1.25 * peak_bytes(4_000)  # the pieces of a clip are alike, not equal in all clips
+    assert peak_bytes(14_000) < 1.25 * peak_bytes(4_000)  # the pieces of a clip are alike, not equal in all clips
 
 
 def test_torch_never_holds_more_than_a_piece(monkeypatch):
@@ -171,3 +171,18 @@ def test_ends_are_repeated():
     np.testing.assert_allclose(run_lifter(weights, clip), run_lifter(weights, held)[13:-13], atol=1e-6)
     assert margins(weights) == (13, 13)
     assert margins(random_lifter(causal=True)) == (26, 0)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_short_windows_see_the_network_without_its_last_block(causal):
+    """Catches a beginning of the training that lifts another frame, and a report about another network."""
+    torch.manual_seed(0)
+    long = TemporalLifter(inputs=5, outputs=6, channels=16, dilations=(1, 3, 9, 27), causal=causal, direct=True)
+    short = TemporalLifter(inputs=5, outputs=6, channels=16, dilations=(1, 3, 9), causal=causal, direct=True)
+    short.load_state_dict({k: v for k, v in long.state_dict().items() if not k.startswith("blocks.2.")})
+    windows = torch.randn(4, 27, 5)
+    expected = short.eval().one_output(windows)
+    torch.testing.assert_close(long.eval().one_output(windows), expected)
+    torch.testing.assert_close(long.without_last_block()(windows), expected)
+    assert long.without_last_block().margins == short.margins
+    assert len(long.blocks) == 3
