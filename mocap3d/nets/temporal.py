@@ -10,6 +10,8 @@ Reference:
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -114,6 +116,7 @@ class TemporalLifter(nn.Module):
         first, *rest = dilations
         span = 2 * sum(dilations)
         self.margins = (span, 0) if causal else (span // 2, span // 2)
+        self.lifted_tap = 2 if causal else 1
         self.first_dilation = first
         self.expand = Layer(tap_count(first) * inputs, channels, dropout)
         self.blocks = nn.ModuleList(Block(channels, d, causal, dropout) for d in rest)
@@ -152,7 +155,8 @@ class TemporalLifter(nn.Module):
         """Windows (B, window, F) -> (B, 1, outputs), without the frames that reach no output.
 
         In inference equal to `forward`; in training the normalisation sees only what is used. Needs dilations
-        1, 3, 9, ... (the strided form of VideoPose3D).
+        1, 3, 9, ... (the strided form of VideoPose3D). Windows of a third of the length skip the last block: a network
+        can begin to learn with them, at a third of the cost.
         """
         spread = [d for d in (self.first_dilation, *(block.dilation for block in self._each_block())) if d]
         if spread != [3**i for i in range(len(spread))]:
@@ -160,13 +164,22 @@ class TemporalLifter(nn.Module):
         windows_BTF = (windows_BTF - self.mean) / self.spread
         x_BTC = self.expand(taps_of_windows(windows_BTF) if self.first_dilation else windows_BTF)
         for block in self._each_block():
-            x_BTC = block.one_in_three(x_BTC)
+            if block.dilation < windows_BTF.shape[1]:
+                x_BTC = block.one_in_three(x_BTC)
         return self._out(x_BTC, windows_BTF)
+
+    def without_last_block(self) -> TemporalLifter:
+        """The same network, sharing its weights, as windows of a third of the length see it."""
+        shorter = copy.copy(self)
+        shorter._modules = {**self._modules, "blocks": self.blocks[:-1]}
+        before, after = self.margins
+        shorter.margins = (before // 3, after // 3)
+        return shorter
 
     def _out(self, x_BTC: Tensor, features_BTF: Tensor) -> Tensor:
         outputs_BTO: Tensor = self.shrink(x_BTC)
         if self.direct is not None:
-            first = self.margins[0]
+            first = self.lifted_tap * (features_BTF.shape[1] - x_BTC.shape[1]) // 2
             outputs_BTO = outputs_BTO + self.direct(features_BTF[:, first : first + x_BTC.shape[1]])
         return outputs_BTO
 

@@ -43,7 +43,7 @@ class ExamplePool:
         self._truth = torch.cat([truth for _, truth in kept]).to(device)
         self._clips = len(kept[0][0])
         self._oldest = step % count * self._clips
-        self._reach = torch.arange(-margins[0], margins[1] + 1, device=device)
+        self._margins = margins
 
     @property
     def features(self) -> Tensor:
@@ -57,10 +57,12 @@ class ExamplePool:
         self._features[here], self._truth[here] = features, truth
         self._oldest = (self._oldest + self._clips) % len(self._features)
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Windows (count, W, F) around random frames, and the truth (count, 1, O) of those frames."""
+    def draw(self, count: int, generator: torch.Generator, part: int = 1) -> tuple[Tensor, Tensor]:
+        """Windows (count, W / part, F) around random frames, and the truth (count, 1, O) of those frames."""
+        before, after = (margin // part for margin in self._margins)
+        reach = torch.arange(-before, after + 1, device=self._truth.device)
         clips, frames = self._truth.shape[:2]
         lot = torch.randint(clips * frames, (count,), generator=generator).to(self._truth.device)
         clip, frame = lot // frames, lot % frames
-        reached = (frame[:, None] + self._reach).clamp(0, frames - 1)
+        reached = (frame[:, None] + reach).clamp(0, frames - 1)
         return self._features[clip[:, None], reached], self._truth[clip, frame][:, None]

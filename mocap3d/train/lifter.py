@@ -196,7 +196,7 @@ def _report(run: LifterRun, reports: _Reports, speed: float) -> None:
     run.loss_m, run.loss_steps = 0.0, 0
     if run.ranks.rank:
         return
-    measured = measure(reports.views, lifter_of(run.average))
+    measured = measure(reports.views, lifter_of(run.average.without_last_block() if run.begins else run.average))
     row = {
         "step": run.step,
         "minutes": round(run.elapsed_s / 60, 2),

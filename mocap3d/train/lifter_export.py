@@ -32,13 +32,14 @@ __all__ = [
 ]
 
 HUMAN36M_STATURE_M = 1.827  # of the one body of its exponential-map form: (thigh + shank) / 0.491
+_SOFT_GAIN = 0.02
 STD_FLOOR_M = 0.005  # the root is exact by definition; a user of weights 1 / std**2 must not divide by that
 
 
 def network_for(settings: LifterSettings) -> TemporalLifter:
     """A new network as the settings want it."""
     meta = _meta(settings)
-    return TemporalLifter(
+    network = TemporalLifter(
         inputs=meta.inputs,
         outputs=meta.outputs,
         channels=settings.channels,
@@ -47,6 +48,9 @@ def network_for(settings: LifterSettings) -> TemporalLifter:
         direct=settings.direct,
         dropout=settings.dropout,
     )
+    if settings.short_windows:  # the last block joins late, and softly
+        torch.nn.init.constant_(network.blocks[-1].point.norm.weight, _SOFT_GAIN)  # type: ignore[union-attr, arg-type]
+    return network
 
 
 def lifter_of(network: TemporalLifter) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:

@@ -75,7 +75,7 @@ class LifterRun:
         forward: Callable[[Tensor], Tensor] = model.one_output
         if ranks.count > 1:
             share_statistics(model)
-            forward = share_gradients(model, ranks)
+            forward = share_gradients(model, ranks, partly=settings.short_windows > 0)
         return cls(
             settings=settings,
             ranks=ranks,
@@ -92,6 +92,11 @@ class LifterRun:
         if self.settings.minutes is None:
             return self.step / self.settings.steps
         return self.elapsed_s / (60 * self.settings.minutes)
+
+    @property
+    def begins(self) -> bool:
+        """Whether windows are still short, and the last block has not joined."""
+        return self.progress < self.settings.short_windows
 
     def save(self, checkpoint: Path) -> None:
         """Write everything that a later run needs to go on."""

@@ -28,7 +28,8 @@ def take_step(run: LifterRun, pool: ExamplePool) -> None:
     seed = run.settings.seed * 1_000_003 + run.step + _RANK_SEED * run.ranks.rank
     torch.manual_seed(seed)  # of dropout
     pool.refresh()
-    windows, truth = pool.draw(run.settings.batch // run.ranks.count, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    windows, truth = pool.draw(run.settings.batch // run.ranks.count, generator, 3 if run.begins else 1)
     follow_schedule(run)
     run.loss_m = run.loss_m + learn(run, windows, truth).double()
     run.loss_steps += 1

@@ -137,10 +137,18 @@ def share_statistics(model: TemporalLifter) -> None:
                 setattr(module, name, shared.train(child.training))
 
 
-def share_gradients(model: TemporalLifter, ranks: Ranks) -> Callable[[Tensor], Tensor]:
-    """The strided form of a network, whose gradients become the mean over all processes."""
+def share_gradients(model: TemporalLifter, ranks: Ranks, *, partly: bool) -> Callable[[Tensor], Tensor]:
+    """The strided form of a network, whose gradients become the mean over all processes.
+
+    Args:
+        model: the network.
+        ranks: the processes.
+        partly: whether some steps leave a part of the network out.
+    """
     device_ids = [torch.device(ranks.device)] if ranks.device.startswith("cuda") else None
-    return DistributedDataParallel(_OneOutput(model), device_ids=device_ids, forward_sync_buffers=False)
+    return DistributedDataParallel(
+        _OneOutput(model), device_ids=device_ids, forward_sync_buffers=False, find_unused_parameters=partly
+    )
 
 
 class _OneOutput(nn.Module):

@@ -14,7 +14,7 @@ from mocap3d.train.dropping import drop_points
 from mocap3d.train.lifter_data import Bodies, ClipBatches, ExampleSettings, MotionBank, make_clips, observe
 from mocap3d.train.virtual_cameras import into_camera, look_at
 
-PLAIN = {"mixed_upper": 0.0, "mixed_arms": 0.0, "bone_spread": 0.0, "dropped": 0.0, "noise": None}
+PLAIN = {"mixed_upper": 0.0, "mixed_arms": 0.0, "swung": 0.0, "bone_spread": 0.0, "dropped": 0.0, "noise": None}
 JOINT = {name: j for j, name in enumerate(LIFTER_20.joint_names)}
 
 

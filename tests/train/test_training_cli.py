@@ -74,6 +74,7 @@ def test_protocols(asked, monkeypatch, tmp_path):
         (("--steps", "0"), "nothing can be trained"),
         (("--resume", "--channels", "8", "--compile"), "leave out --channels, --compile"),
         (("--resume",), "there is no"),
+        (("--threads", "0"), "at least one thread"),
         (("--subjects", "09"), "reserved"),
     ],
 )
