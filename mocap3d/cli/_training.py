@@ -44,9 +44,8 @@ def train_lifter_command(
 ) -> None:
     """Train the 2D-to-3D lifter on motion seen by virtual cameras."""
     with _torch_needed():
-        import torch
-
         from mocap3d.train.lifter import train_lifter
+        from mocap3d.train.threads import use_threads
 
     choices = {
         "points": points,
@@ -64,7 +63,7 @@ def train_lifter_command(
     given = {name: value for name, value in choices.items() if value is not None}
     settings = _resumed(output, given) if resume else _settings(protocol, given)
     if threads is not None:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     make_folder(output)
     try:
         weights = train_lifter(
