@@ -63,9 +63,7 @@ def write_groups(
     return out
 
 
-def one_body_file(
-    source: Path | str, out: Path | str, *, progress: Callable[[int, int], None] | None = None
-) -> Path:
+def one_body_file(source: Path | str, out: Path | str, *, progress: Callable[[int, int], None] | None = None) -> Path:
     """Put everybody in a motion-data file on the one reference body.
 
     Cameras, views and predictions stay behind: they belong to the bodies that were recorded.

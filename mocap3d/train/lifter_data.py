@@ -81,7 +81,7 @@ class ExampleSettings:
     swung: float = 0.5
     bone_spread: float = 0.07
     offset_std_m: float = 0.012
-    dropped: float = 0.1
+    dropped: float = 0.25
     cameras: CameraSettings = field(default_factory=CameraSettings)
     noise: NoiseSettings | None = field(default_factory=NoiseSettings)
 

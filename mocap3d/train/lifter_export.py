@@ -48,7 +48,7 @@ def network_for(settings: LifterSettings) -> TemporalLifter:
         direct=settings.direct,
         dropout=settings.dropout,
     )
-    if settings.short_windows:  # the last block joins late, and softly
+    if settings.begins_short:  # the last block joins late, and softly
         torch.nn.init.constant_(network.blocks[-1].point.norm.weight, _SOFT_GAIN)  # type: ignore[union-attr, arg-type]
     return network
 

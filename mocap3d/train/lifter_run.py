@@ -75,7 +75,7 @@ class LifterRun:
         forward: Callable[[Tensor], Tensor] = model.one_output
         if ranks.count > 1:
             share_statistics(model)
-            forward = share_gradients(model, ranks, partly=settings.short_windows > 0)
+            forward = share_gradients(model, ranks, partly=settings.begins_short > 0)
         return cls(
             settings=settings,
             ranks=ranks,
@@ -96,7 +96,7 @@ class LifterRun:
     @property
     def begins(self) -> bool:
         """Whether windows are still short, and the last block has not joined."""
-        return self.progress < self.settings.short_windows
+        return self.progress < self.settings.begins_short
 
     def save(self, checkpoint: Path) -> None:
         """Write everything that a later run needs to go on."""

@@ -53,7 +53,7 @@ class LifterSettings:
         contacts: whether foot contacts are learned (the joints must have toes).
         dropout: share of the hidden values dropped in training.
         short_windows: share of the training, at its beginning, that sees windows of a third of the length, which cost a
-            third; the last block joins after it.
+            third; the last block joins after it. A network that sees one frame, or has no blocks, begins as it ends.
         batch: windows in one step, of all processes that train together.
         clip_frames: length of the simulated clips that windows are cut from.
         clips_per_step: how many new clips each process simulates for each step.
@@ -116,8 +116,8 @@ class LifterSettings:
             raise InputError(f"precision must be bf16, fp16 or fp32, got {self.precision!r}")
         if (self.steps if self.minutes is None else self.minutes) <= 0:
             raise InputError(f"nothing can be trained in {self.minutes} minutes, {self.steps} steps")
-        if not 0 <= self.short_windows <= 1 or (self.short_windows and len(self.dilations) < 2):
-            raise InputError(f"short_windows is a share of the training, and needs two layers: {self.short_windows}")
+        if not 0 <= self.short_windows <= 1:
+            raise InputError(f"short_windows is a share of the training, got {self.short_windows}")
         if self.contacts and self.examples.joints != LIFTER_20.name:
             raise InputError(f"contacts need toes, which {self.examples.joints} has not")
 
@@ -129,6 +129,11 @@ class LifterSettings:
         if examples["noise"] is not None:
             examples["noise"] = NoiseSettings(**examples["noise"])
         return cls(**{**plain, "examples": ExampleSettings(**examples)})
+
+    @property
+    def begins_short(self) -> float:
+        """Share of the training in which the last block is left out: ``short_windows``, if it can be."""
+        return self.short_windows if len(self.dilations) > 1 and self.dilations[-1] else 0.0
 
     @property
     def window(self) -> int:
@@ -164,6 +169,7 @@ def human36m_settings(points: str = HUMAN36M_17.name, **changes: Any) -> LifterS
         mixed_arms=0.0,
         swung=0.0,
         bone_spread=0.0,
+        dropped=0.2,
         cameras=CAMERAS_OF_HUMAN36M,
         noise=None if exact else NoiseSettings(),
     )

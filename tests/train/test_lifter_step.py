@@ -8,6 +8,7 @@ from bodies import small_training
 
 from mocap3d.base.errors import InputError
 from mocap3d.train.lifter_run import LifterRun
+from mocap3d.train.lifter_settings import LifterSettings
 from mocap3d.train.lifter_step import follow_average, follow_schedule, learn
 from mocap3d.train.ranks import Ranks
 
@@ -145,3 +146,10 @@ def test_a_batch_that_cannot_be_shared_is_refused():
     """Catches processes that learn from different numbers of windows, whose mean is not the batch's."""
     with pytest.raises(InputError, match="33 windows cannot be shared by 2"):
         LifterRun.new(small_training(batch=33), Ranks(count=2))
+
+
+def test_a_network_of_one_frame_has_no_short_windows():
+    """Catches a last block that is left out of a network whose windows cannot be shorter."""
+    assert LifterSettings(dilations=(0, 0, 0)).begins_short == 0
+    assert LifterSettings(dilations=(1,)).begins_short == 0
+    assert LifterSettings(dilations=(1, 3)).begins_short == LifterSettings().short_windows > 0
