@@ -47,16 +47,19 @@ class Point:
         steps: taken by then.
         p1_mm: MPJPE, mean over actions.
         p2_mm: after Procrustes.
+        held_out_p1_mm: MPJPE of the subject held out to choose how long to train; NaN if there is none.
     """
 
     minutes: float
     steps: int
     p1_mm: float
     p2_mm: float
+    held_out_p1_mm: float
 
     def words(self) -> list[str]:
         """A row of a table."""
-        return [f"{self.minutes:.2f}", str(self.steps), f"{self.p1_mm:.1f}", f"{self.p2_mm:.1f}"]
+        errors = (self.p1_mm, self.p2_mm, self.held_out_p1_mm)
+        return [f"{self.minutes:.2f}", str(self.steps), *("" if error != error else f"{error:.1f}" for error in errors)]
 
 
 Curve = list[Point]
@@ -70,7 +73,7 @@ class Side:
         name: "ours" or "plain".
         minutes: how long it trains.
         step: takes one step, given the seconds trained so far.
-        lift: joints (B, 17, 3) at frames of the test views.
+        lift: joints (B, 17, 3) at frames of views that it was made for.
         weights: what is kept.
         clock: seconds that count.
         elapsed_s: of training.
@@ -81,7 +84,7 @@ class Side:
     name: str
     minutes: float
     step: Callable[[float], None]
-    lift: Callable[[Tensor], NDArray[np.floating]]
+    lift: Callable[[Views, Tensor], NDArray[np.floating]]
     weights: Callable[[], dict[str, Tensor]]
     clock: Callable[[], float]
     elapsed_s: float
@@ -105,10 +108,11 @@ class Side:
 def train_sides(options: argparse.Namespace) -> dict[str, Curve]:
     """Train who shall be trained; returns the curves by name."""
     clock = clock_of(options)
-    progress("reading the views of S9 and S11")
-    test = Views.read(options.data, HUMAN36M_HELD_OUT)
+    progress("reading the views to measure on")
+    lots = [HUMAN36M_HELD_OUT, *([(options.held_out,)] if options.held_out else [])]
+    measured = [Views.read(options.data, subjects) for subjects in lots]
     makers = {"plain": plain_side, "ours": our_side}
-    sides = [make(options, test, clock) for name, make in makers.items() if options.side in ("both", name)]
+    sides = [make(options, measured, clock) for name, make in makers.items() if options.side in ("both", name)]
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
     marks = {
@@ -122,7 +126,7 @@ def train_sides(options: argparse.Namespace) -> dict[str, Curve]:
             mark = 60 * next(m for m in marks[side.name] if 60 * m > side.elapsed_s)
             side.train(min(side.elapsed_s + TURN_S, mark))
             if side.elapsed_s >= mark:
-                measure(side, test, options)
+                measure(side, measured, options)
     return {side.name: side.curve for side in sides}
 
 
@@ -131,16 +135,21 @@ def clock_of(options: argparse.Namespace) -> Callable[[], float]:
     return time.perf_counter if options.clock == "wall" else lambda: time.process_time() / options.threads
 
 
-def plain_side(options: argparse.Namespace, test: Views, clock: Callable[[], float]) -> Side:
+def learned_from(options: argparse.Namespace) -> tuple[str, ...]:
+    """The subjects that both sides learn from."""
+    return tuple(subject for subject in HUMAN36M_TRAINING if subject != options.held_out)
+
+
+def plain_side(options: argparse.Namespace, measured: list[Views], clock: Callable[[], float]) -> Side:
     """The baseline."""
-    progress("reading the views of S1 S5 S6 S7 S8")
+    progress(f"reading the views of {' '.join(learned_from(options))}")
     fitted = options.minutes if options.schedule == "fitted" else None
-    training = PlainTraining(Views.read(options.data, HUMAN36M_TRAINING), options.window, fitted)
+    training = PlainTraining(Views.read(options.data, learned_from(options)), options.window, fitted)
     return Side(
         name="plain",
         minutes=options.minutes,
         step=training.step,
-        lift=lambda at: training.lift(test, at),
+        lift=training.lift,
         weights=training.model.state_dict,
         clock=clock,
         elapsed_s=0.0,
@@ -149,17 +158,18 @@ def plain_side(options: argparse.Namespace, test: Views, clock: Callable[[], flo
     )
 
 
-def our_side(options: argparse.Namespace, test: Views, clock: Callable[[], float]) -> Side:
+def our_side(options: argparse.Namespace, measured: list[Views], clock: Callable[[], float]) -> Side:
     """Ours: clips simulated in this process, so that the clock counts that too."""
     settings = human36m_settings(
         minutes=options.our_minutes,
-        dilations=WINDOWS[options.window],
+        subjects=learned_from(options),
+        dilations=WINDOWS[options.our_window],
         channels=options.channels,
         batch=options.batch,
         learning_rate=options.rate,
     )
-    progress("reading the motion of S1 S5 S6 S7 S8, simulating the first clips")
-    bank = MotionBank.read(options.data, frozenset(HUMAN36M_TRAINING), HUMAN36M_17)
+    progress(f"reading the motion of {' '.join(settings.subjects)}, simulating the first clips")
+    bank = MotionBank.read(options.data, frozenset(settings.subjects), HUMAN36M_17)
     begin = clock()
     clips = ClipBatches(bank, settings.clips_per_step, settings.clip_frames, settings.examples, (settings.seed,))
     batches = iter(DataLoader(clips, batch_size=None, sampler=range(2**31)))
@@ -167,17 +177,19 @@ def our_side(options: argparse.Namespace, test: Views, clock: Callable[[], float
     pool = ExamplePool(batches, settings.pool_steps, run.model.margins, "cpu")
     run.model.standardise(pool.features)
     run.average.standardise(pool.features)
-    features, virtual_from_cam = seen_by_ours(options.data, settings)
+    seen = {id(views): seen_by_ours(options.data, views, settings) for views in measured}
 
     def step(elapsed_s: float) -> None:
         run.elapsed_s = elapsed_s
         take_step(run, pool)
 
     @torch.inference_mode()
-    def lift(at: Tensor) -> NDArray[np.floating]:
-        reach = torch.arange(settings.window) - settings.window // 2
-        index = (at[:, None] + reach).clamp(test.first[at][:, None], test.last[at][:, None])
-        parts = [run.average.one_output(features[some])[:, 0] for some in index.split(settings.batch)]
+    def lift(views: Views, at: Tensor) -> NDArray[np.floating]:
+        features, virtual_from_cam = seen[id(views)]
+        network = run.average.without_last_block() if run.begins else run.average
+        reach = torch.arange(-network.margins[0], network.margins[1] + 1)
+        index = (at[:, None] + reach).clamp(views.first[at][:, None], views.last[at][:, None])
+        parts = [network.one_output(features[some])[:, 0] for some in index.split(settings.batch)]
         joints_m = torch.cat(parts)[:, : 3 * (JOINTS - 1)].unflatten(1, (JOINTS - 1, 3)).numpy()
         around_root = np.concatenate([np.zeros_like(joints_m[:, :1]), joints_m], axis=1)
         return cam_from_virtual(around_root, virtual_from_cam[at.numpy()])
@@ -195,10 +207,10 @@ def our_side(options: argparse.Namespace, test: Views, clock: Callable[[], float
     )
 
 
-def seen_by_ours(data: Path, settings: LifterSettings) -> tuple[Tensor, NDArray[np.floating]]:
-    """Features (N, F) of the frames of `Views`, and the rotations (N, 3, 3) to the virtual cameras."""
+def seen_by_ours(data: Path, views: Views, settings: LifterSettings) -> tuple[Tensor, NDArray[np.floating]]:
+    """Features (N, F) of the frames of views, and the rotations (N, 3, 3) to the virtual cameras."""
     features, rotations = [], []
-    for subject in HUMAN36M_HELD_OUT:
+    for subject in views.subjects:
         cameras = read_cameras(data, subject)
         for sequence in read_sequences(data, frozenset({subject})):
             for name, camera in cameras.items():
@@ -210,15 +222,27 @@ def seen_by_ours(data: Path, settings: LifterSettings) -> tuple[Tensor, NDArray[
     return torch.from_numpy(np.concatenate(features)), np.concatenate(rotations)
 
 
-def measure(side: Side, test: Views, options: argparse.Namespace) -> None:
-    """Add a point to a side's curve; keep curve and weights if there is a folder for them."""
-    at = torch.arange(0, len(test.first), STRIDE)
-    predicted, truth = side.lift(at).astype(np.float64), test.joints_m[at].numpy().astype(np.float64)
+def errors_mm(side: Side, views: Views) -> tuple[float, float]:
+    """P1 and P2, mean over actions."""
+    at = torch.arange(0, len(views.first), STRIDE)
+    predicted, truth = side.lift(views, at).astype(np.float64), views.joints_m[at].numpy().astype(np.float64)
     aligned = align(predicted, truth, scaled=True).apply(predicted)
     by_frame = np.stack([np.linalg.norm(found - truth, axis=-1).mean(axis=-1) for found in (predicted, aligned)])
-    action = test.action[at.numpy()]
+    action = views.action[at.numpy()]
     p1_mm, p2_mm = 1000 * np.mean([by_frame[:, action == number].mean(axis=1) for number in np.unique(action)], axis=0)
-    point = Point(minutes=round(side.elapsed_s / 60, 3), steps=side.steps, p1_mm=float(p1_mm), p2_mm=float(p2_mm))
+    return float(p1_mm), float(p2_mm)
+
+
+def measure(side: Side, measured: list[Views], options: argparse.Namespace) -> None:
+    """Add a point to a side's curve; keep curve and weights if there is a folder for them."""
+    (p1_mm, p2_mm), *held_out = (errors_mm(side, views) for views in measured)
+    point = Point(
+        minutes=round(side.elapsed_s / 60, 3),
+        steps=side.steps,
+        p1_mm=p1_mm,
+        p2_mm=p2_mm,
+        held_out_p1_mm=held_out[0][0] if held_out else float("nan"),
+    )
     side.curve.append(point)
     progress(f"{side.name}: {' '.join(point.words())}")
     if options.output is None:
@@ -244,6 +268,7 @@ def read_curve(folder: Path, side: str) -> Curve:
                 steps=int(row["steps"]),
                 p1_mm=float(row["p1_mm"]),
                 p2_mm=float(row["p2_mm"]),
+                held_out_p1_mm=float(row["held_out_p1_mm"]),
             )
             for row in csv.DictReader(file)
         ]

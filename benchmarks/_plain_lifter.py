@@ -67,6 +67,7 @@ class Views:
     """All sequences of some people, seen by their real cameras, one after another.
 
     Attributes:
+        subjects: whose they are.
         screen: (N, 34) true 2D with lens distortion, the picture 2 wide.
         joints_m: (N, 17, 3) in the camera's axes around the root.
         first: (N,) first frame of the sequence that each frame belongs to.
@@ -74,6 +75,7 @@ class Views:
         action: (N,) number of its action, takes together.
     """
 
+    subjects: tuple[str, ...]
     screen: Tensor
     joints_m: Tensor
     first: Tensor
@@ -97,6 +99,7 @@ class Views:
         ends = np.cumsum(lengths)
         number = {name: i for i, name in enumerate(sorted(set(actions)))}
         return cls(
+            subjects=subjects,
             screen=torch.from_numpy(np.concatenate(screen).reshape(ends[-1], -1)),
             joints_m=torch.from_numpy(np.concatenate(joints_m)),
             first=torch.from_numpy(np.repeat(ends - lengths, lengths)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import sys
@@ -98,13 +99,20 @@ def test_both_sides_train_and_are_compared(benchmark, data, tmp_path, capsys, mo
     plain = _lifter_curves.PlainTraining
     monkeypatch.setattr(_lifter_curves, "PlainTraining", lambda *arguments: plain(*arguments, channels=32))
     words = (
-        "--minutes 0.03 --our-minutes 0.03 --every 0.015 --window 9 --channels 32 --batch 64 --threads 1 --clock cpu"
+        "--minutes 0.03 --our-minutes 0.03 --every 0.015 --window 9 --our-window 9 --channels 32 --batch 64 --threads 1"
     )
-    arguments = [str(data), *words.split(), "--rate", "3e-3", "--curve", "0.03", "-o", str(tmp_path), "--json"]
+    last = ["--clock", "cpu", "--rate", "3e-3", "--held-out", "S8", "--curve", "0.03", "-o", str(tmp_path), "--json"]
+    arguments = [str(data), *words.split(), *last]
     assert benchmark.main(arguments) == 0
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["figures"].keys() == line["against"].keys() == line["ratio"].keys()
     assert line["figures"]["p1_mm_at_the_end"] < 350  # people who stand still would be worse
     for side in ("ours", "plain"):
         assert (tmp_path / f"{side}-0.03.pt").is_file()
-        assert len((tmp_path / f"{side}.csv").read_text().splitlines()) == 3
+        head, *rows = csv.reader((tmp_path / f"{side}.csv").read_text().splitlines())
+        assert len(rows) == 2
+        assert head[-1] == "held_out_p1_mm"
+        assert 0 < float(rows[-1][-1]) < 350
+    assert benchmark.main([*arguments, "--side", "none", "--minutes", "0.015"]) == 0
+    kept = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    assert kept["p1_mm_at_the_end"] == line["figures"]["p1_mm_at_the_end"]
