@@ -257,7 +257,7 @@ def _detected(
     if settings.noise is not None:
         hidden = _turned_away(points_m, cam_from_world, body.head_axes)
         size = 1 / joints_m[:, :, 0, 2]
-        rays[..., :2], confidence = simulate_detector(rng, rays[..., :2], size, hidden, settings.noise)
+        rays[..., :2], confidence = simulate_detector(rng, rays[..., :2], size, hidden, settings.noise, settings.fps)
     return joints_m, rays, confidence
 
 

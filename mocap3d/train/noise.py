@@ -32,7 +32,7 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
 FPS = 30
-"""Frames per second of what is simulated."""
+"""Frames per second that all lengths in frames, and `REFERENCE_FRAMES`, mean."""
 
 REFERENCE_FRAMES = 35
 """Probabilities are per so many frames."""
@@ -134,7 +134,7 @@ STD_M = NoiseSettings().of_joints(NoiseSettings().std_m)
 
 
 def simulate_detector(
-    rng: np.random.Generator, xy: Floats, size: Floats, turned_away: Bools, settings: NoiseSettings
+    rng: np.random.Generator, xy: Floats, size: Floats, turned_away: Bools, settings: NoiseSettings, fps: float = FPS
 ) -> tuple[Floats, Floats]:
     """Simulate a detector.
 
@@ -144,23 +144,24 @@ def simulate_detector(
         size: (B, T) how large one metre at the person is there (1 / depth).
         turned_away: (B, T, 17) points that the head hides from the camera.
         settings: how bad.
+        fps: frames per second of the clips; what happens takes as long, and is as frequent, at any rate.
 
     Returns:
         xy (B, T, 17, 2), NaN where not seen, and confidence (B, T, 17), 0 where not seen or filled in.
     """
     shape = xy.shape[:3]
-    error_m, wander = _wandering(rng, shape, settings)
+    error_m, wander = _wandering(rng, shape, settings, fps)
     confidence = _confidence(rng, wander, turned_away, settings)
-    _hide_limbs(rng, confidence, settings)
-    _put_objects(rng, confidence, xy, size, settings)
+    _hide_limbs(rng, confidence, settings, fps)
+    _put_objects(rng, confidence, xy, size, settings, fps)
     np.clip(confidence, *_CONFIDENCES, out=confidence)
-    lost = _stretches(rng, shape, settings.lost, lambda count: rng.geometric(1 / settings.lost_frames, count))
-    _scale(rng, error_m, confidence, settings)
+    lost = _stretches(rng, shape, settings.lost, lambda count: rng.geometric(1 / settings.lost_frames, count), fps)
+    _scale(rng, error_m, confidence, settings, fps)
     _cut_off(rng, error_m, confidence, lost, settings)
     lost |= confidence < LEAST_CONFIDENCE
     error_m *= size[..., None, None]
     error_m += xy
-    _swap_sides(rng, error_m, confidence, lost, settings)
+    _swap_sides(rng, error_m, confidence, lost, settings, fps)
     filled = rng.random((shape[0], 1, shape[2])) < settings.filled
     guessed, gone = np.nonzero(lost & filled), np.nonzero(lost & ~filled)
     beside = rng.standard_normal((len(guessed[0]), 2), dtype=np.float32)
@@ -171,7 +172,7 @@ def simulate_detector(
 
 
 def _wandering(
-    rng: np.random.Generator, shape: tuple[int, ...], settings: NoiseSettings
+    rng: np.random.Generator, shape: tuple[int, ...], settings: NoiseSettings, fps: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slow (first-order autoregressive) plus white noise, variance 1: places (B, T, 17, 2), confidence (B, T, 17).
 
@@ -180,7 +181,7 @@ def _wandering(
     batch, frames, joints = shape
     places = 2 * joints
     shortest, longest = (math.log(seconds) for seconds in settings.slow_s)
-    keep = np.exp(-1 / (FPS * np.exp(rng.uniform(shortest, longest, (batch, 1))))).astype(np.float32)
+    keep = np.exp(-1 / (fps * np.exp(rng.uniform(shortest, longest, (batch, 1))))).astype(np.float32)
     noise = rng.standard_normal((batch, frames, places + joints), dtype=np.float32)
     noise[:, 1:] *= np.sqrt(1 - keep**2)[:, None]
     for t in range(1, frames):
@@ -205,10 +206,10 @@ def _confidence(
     return confidence
 
 
-def _hide_limbs(rng: np.random.Generator, confidence: NDArray[np.float32], settings: NoiseSettings) -> None:
+def _hide_limbs(rng: np.random.Generator, confidence: NDArray[np.float32], settings: NoiseSettings, fps: float) -> None:
     """Limbs behind the body: the detector guesses (``confidence`` is changed in place)."""
     batch, frames, _ = confidence.shape
-    hidden = _stretches(rng, (batch, frames, len(_LIMBS)), settings.hidden, _between(rng, _HIDDEN_FRAMES))
+    hidden = _stretches(rng, (batch, frames, len(_LIMBS)), settings.hidden, _between(rng, _HIDDEN_FRAMES), fps)
     less = rng.uniform(*settings.unsure, (batch, len(_LIMBS))).astype(np.float32)
     for n, limb in enumerate(_LIMBS):
         clips, times = np.nonzero(hidden[..., n])
@@ -217,11 +218,16 @@ def _hide_limbs(rng: np.random.Generator, confidence: NDArray[np.float32], setti
 
 
 def _put_objects(
-    rng: np.random.Generator, confidence: NDArray[np.float32], xy: Floats, size: Floats, settings: NoiseSettings
+    rng: np.random.Generator,
+    confidence: NDArray[np.float32],
+    xy: Floats,
+    size: Floats,
+    settings: NoiseSettings,
+    fps: float,
 ) -> None:
     """Put a still rectangle in front of some people for a while; joints behind it are guessed (changed in place)."""
     batch, frames, joints = confidence.shape
-    there = _stretches(rng, (batch, frames, 1), settings.occluded, _between(rng, _OCCLUDED_FRAMES))[..., 0]
+    there = _stretches(rng, (batch, frames, 1), settings.occluded, _between(rng, _OCCLUDED_FRAMES), fps)[..., 0]
     clips = np.flatnonzero(there.any(axis=1))
     at = rng.integers(0, frames, len(clips)), rng.integers(0, joints, len(clips))
     half = 0.5 * rng.uniform(*_OCCLUDER_M, (len(clips), 2)) * size[clips, at[0]][:, None]
@@ -232,7 +238,11 @@ def _put_objects(
 
 
 def _scale(
-    rng: np.random.Generator, error_m: NDArray[np.float32], confidence: NDArray[np.float32], settings: NoiseSettings
+    rng: np.random.Generator,
+    error_m: NDArray[np.float32],
+    confidence: NDArray[np.float32],
+    settings: NoiseSettings,
+    fps: float,
 ) -> None:
     """Give the noise its size in metres, the constant part and the outliers (``error_m`` is changed in place)."""
     batch, _, joints, _ = error_m.shape
@@ -242,7 +252,7 @@ def _scale(
     error_m *= np.exp(doubt * (settings.of_joints(settings.confidence) - confidence))[..., None]
     error_m += np.float32(settings.bias) * rng.standard_normal((batch, 1, joints, 2), dtype=np.float32)
     error_m *= (level * settings.of_joints(settings.std_m))[..., None]
-    away = np.nonzero(_stretches(rng, confidence.shape, settings.outlier, _between(rng, _OUTLIER_FRAMES)))
+    away = np.nonzero(_stretches(rng, confidence.shape, settings.outlier, _between(rng, _OUTLIER_FRAMES), fps))
     error_m[away] += settings.outlier_m * rng.standard_normal((len(away[0]), 2), dtype=np.float32)
 
 
@@ -264,9 +274,11 @@ def _cut_off(
         confidence[garbage, :, j] = rng.uniform(*_GARBAGE, (len(garbage), confidence.shape[1]))
 
 
-def _swap_sides(rng: np.random.Generator, xy: Floats, confidence: Floats, lost: Bools, settings: NoiseSettings) -> None:
+def _swap_sides(
+    rng: np.random.Generator, xy: Floats, confidence: Floats, lost: Bools, settings: NoiseSettings, fps: float
+) -> None:
     """Exchange left and right arms or legs for a few frames (all are changed in place)."""
-    swapped = _stretches(rng, (*xy.shape[:2], 2), settings.swapped / 2, _between(rng, _SWAPPED_FRAMES))
+    swapped = _stretches(rng, (*xy.shape[:2], 2), settings.swapped / 2, _between(rng, _SWAPPED_FRAMES), fps)
     for n, part in enumerate((_ARMS, _LEGS)):
         clips, times = (index[:, None] for index in np.nonzero(swapped[..., n]))
         other = _PARTNER[part]
@@ -284,17 +296,20 @@ def _stretches(
     shape: tuple[int, ...],
     probability: float,
     lengths: Callable[[int], NDArray[np.int64]],
+    fps: float,
 ) -> Bools:
     """Random runs of frames, (B, T, N): they begin with ``probability`` per 35 frames, and before the clip as well.
 
     Only the runs are drawn, not whether one begins in each frame: there are few.
     """
     batch, frames, columns = shape
-    before = _LONGEST_FRAMES
-    count = int(rng.poisson(probability / REFERENCE_FRAMES * batch * (before + frames) * columns))
+    pace = fps / FPS
+    before = round(_LONGEST_FRAMES * pace)
+    count = int(rng.poisson(probability / (REFERENCE_FRAMES * pace) * batch * (before + frames) * columns))
     clip, column = rng.integers(0, batch, count), rng.integers(0, columns, count)
     begin = rng.integers(-before, frames, count)
-    end = np.minimum(begin + np.minimum(lengths(count), before), frames)
+    length = np.clip(np.rint(lengths(count) * pace).astype(np.int64), 1, before)
+    end = np.minimum(begin + length, frames)
     inside = end > 0
     change = np.zeros((batch, frames + 1, columns), dtype=np.int16)
     np.add.at(change, (clip[inside], np.maximum(begin[inside], 0), column[inside]), 1)

@@ -15,12 +15,12 @@ SURE = {"confidence_std": (0.0, 0.0)}
 AT = {name: j for j, name in enumerate(COCO_17.joint_names)}
 
 
-def detected(settings, seed=0, batch=400, frames=35, size=0.25):
+def detected(settings, seed=0, batch=400, frames=35, size=0.25, fps=30):
     """A detector on points that are all at the origin."""
     xy = np.zeros((batch, frames, 17, 2), np.float32)
     hidden = np.zeros((batch, frames, 17), bool)
     rng = np.random.default_rng(seed)
-    return simulate_detector(rng, xy, np.full((batch, frames), size, np.float32), hidden, settings)
+    return simulate_detector(rng, xy, np.full((batch, frames), size, np.float32), hidden, settings, fps)
 
 
 def test_errors_have_the_stated_size_at_the_person():
@@ -42,6 +42,23 @@ def test_errors_have_the_stated_course_in_time():
     xy, _ = detected(NoiseSettings(bias=2.0, **settings), batch=600)
     unit = xy.astype(float) / 0.25 / STD_M[:, None]
     assert unit.std() == pytest.approx(np.sqrt(1 + 2.0**2), rel=0.03)
+
+
+def test_time_passes_alike_at_any_frame_rate():
+    """Catches noise that is faster, shorter and more frequent at 60 frames/s than at 30."""
+    settings = {"level": (1, 1.0001), "slow_s": (0.2, 0.2001), "white": 0.0} | QUIET | SURE
+    xy, _ = detected(NoiseSettings(bias=0, **settings), batch=600, frames=70, fps=60)
+    unit = xy.astype(float) / 0.25 / STD_M[:, None]
+    assert (unit[:, 12:] * unit[:, :-12]).mean() == pytest.approx(np.exp(-1), abs=0.02)
+    lost = {"lost": 0.3, "lost_frames": 12.0, "filled": 0.0}
+    shares, begins = [], []
+    for fps, frames in ((30, 60), (60, 120)):
+        xy, _ = detected(NoiseSettings(**settings | lost), batch=600, frames=frames, fps=fps)
+        gone = np.isnan(xy[..., 0])
+        shares.append(gone.mean())
+        begins.append((gone[:, 1:] & ~gone[:, :-1]).sum())
+    assert shares[1] == pytest.approx(shares[0], rel=0.05)
+    assert begins[1] == pytest.approx(begins[0], rel=0.05)
 
 
 def test_joints_in_doubt_lie_farther_off():
