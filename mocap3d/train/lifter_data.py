@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20, skeleton_named
+from mocap3d.data_prep.cmu import LEG_PER_STATURE
 from mocap3d.data_prep.motion_file import read_sequences
 from mocap3d.lift.encoding import encode, virtual_from_cam_points
 from mocap3d.train.bending import bent
@@ -170,6 +171,14 @@ class MotionBank:
             fps=np.array([float(sequence.fps) for sequence in sequences]),
             names=tuple(f"{sequence.subject}/{sequence.action}" for sequence in sequences),
         )
+
+    @property
+    def stature_m(self) -> float:
+        """How tall these people are, by the median length of their legs: thigh and shank are 0.491 of a stature."""
+        names = HUMAN36M_17.joint_names  # the first of lifter-20
+        legs = [[names.index(f"{side}_{part}") for part in ("hip", "knee", "ankle")] for side in ("left", "right")]
+        lengths = np.linalg.norm(np.diff(self.xyz_m[:, legs], axis=2), axis=-1).sum(axis=-1)
+        return float(np.median(lengths)) / LEG_PER_STATURE
 
     def pieces(self, rng: np.random.Generator, count: int, length: int, settings: ExampleSettings) -> Bodies:
         """Cut random pieces at the lifter's frame rate, at random speed and phase."""

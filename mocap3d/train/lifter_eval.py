@@ -30,6 +30,7 @@ Floats = NDArray[np.floating]
 
 # azimuth, height, distance along the floor, roll of the fixed cameras, beside the middle of the sequence
 FIXED_CAMERAS = ((20, 1.5, 4.0, 0.0), (110, 0.6, 3.0, 0.15), (200, 2.5, 5.0, -0.15), (290, 1.2, 7.0, 0.05))
+_WITHIN_STD = 0.6827  # share of Gaussian errors within one standard deviation
 _MEAN_STEP = 5  # frames between those that the mean pose is taken from
 
 
@@ -102,7 +103,8 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
     Returns:
         "mpjpe_m", "p_mpjpe_m"; the same by joint; "std_m" and "std_unseen_m" (one axis, by joint, where its evidence
         was seen or not; NaN if that never happened); "distance_error": median error of the root's distance, as a share
-        of it; "contact_accuracy": share of contacts judged right (both NaN if the lifter does not say).
+        of it; "distance_std_ratio": how many of its stated standard deviations that error stays below in 68 % of the
+        frames; "contact_accuracy": share of contacts judged right (NaN if the lifter does not say).
     """
     settings = views[0].settings
     points, joints = skeleton_named(settings.points), skeleton_named(settings.joints)
@@ -123,6 +125,7 @@ def measure(views: list[View], lift: Callable[[Floats], Floats]) -> dict[str, An
         "std_m": [_rms_axis(errors[seen[:, j], j]) for j in by_name.values()],
         "std_unseen_m": [_rms_axis(errors[~seen[:, j], j]) for j in by_name.values()],
         "distance_error": _distance_error(rest, true_rest),
+        "distance_std_ratio": _distance_std_ratio(rest, true_rest),
         "contact_accuracy": _contact_accuracy(rest, true_rest),
     }
 
@@ -160,6 +163,12 @@ def _distance_error(rest: Floats, true_rest: Floats) -> float:
     if not rest.shape[1]:
         return float("nan")
     return float(np.median(np.abs(np.expm1(rest[:, 2] - true_rest[:, 2]))))
+
+
+def _distance_std_ratio(rest: Floats, true_rest: Floats) -> float:
+    if not rest.shape[1]:
+        return float("nan")
+    return float(np.quantile(np.abs(rest[:, 2] - true_rest[:, 2]) * np.exp(-rest[:, 3]), _WITHIN_STD))
 
 
 def _contact_accuracy(rest: Floats, true_rest: Floats) -> float:

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import skeleton_named
-from mocap3d.data_prep.cmu import STATURE_M
-from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, save_weights
+from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS, LifterMeta, LifterWeights, save_weights
 from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_data import MotionBank
 from mocap3d.train.lifter_eval import held_out_views, measure
-from mocap3d.train.lifter_settings import HUMAN36M_TRAINING, LifterSettings
+from mocap3d.train.lifter_settings import LifterSettings
 
 __all__ = [
-    "HUMAN36M_STATURE_M",
     "STD_FLOOR_M",
     "export_lifter",
     "export_run",
@@ -31,7 +29,6 @@ __all__ = [
     "network_for",
 ]
 
-HUMAN36M_STATURE_M = 1.827  # of the one body of its exponential-map form: (thigh + shank) / 0.491
 _SOFT_GAIN = 0.02
 STD_FLOOR_M = 0.005  # the root is exact by definition; a user of weights 1 / std**2 must not divide by that
 
@@ -88,20 +85,28 @@ def export_run(data: Path | str, run_dir: Path | str, out: Path | str) -> Path:
     people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
     views = held_out_views(people, settings.examples)
     measured = measure(views, lifter_of(network.eval()))
+    stature_m = MotionBank.read(Path(data), frozenset(settings.subjects), skeleton).stature_m
     trained = {"steps": state["step"], "minutes": state["elapsed_s"] / 60}
-    export_lifter(network, settings, measured, trained, Path(out))
+    export_lifter(network, settings, measured, stature_m, trained, Path(out))
     return Path(out)
 
 
 def export_lifter(
-    network: TemporalLifter, settings: LifterSettings, measured: dict[str, Any], trained: dict[str, Any], out: Path
+    network: TemporalLifter,
+    settings: LifterSettings,
+    measured: dict[str, Any],
+    stature_m: float,
+    trained: dict[str, Any],
+    out: Path,
 ) -> None:
     """Write a network as a weights file, its normalisation folded in.
 
     Args:
         network: the trained network.
         settings: of the training.
-        measured: what `lifter_eval.measure` says about it; its ``std_m`` become the expected errors.
+        measured: what `lifter_eval.measure` says about it; its ``std_m`` become the expected errors, and what the
+            network says about the root's is multiplied by ``distance_std_ratio``: a network is too sure of itself.
+        stature_m: of the people that it learned from.
         trained: how long it was trained; JSON values.
         out: the NPZ file.
     """
@@ -110,11 +115,15 @@ def export_lifter(
     unseen_m = np.where(np.isfinite(unseen_m), np.maximum(unseen_m, std_m), 2 * std_m)
     meta = replace(
         _meta(settings),
+        stature_m=round(stature_m, 3),
         std_m=tuple(round(float(value), 4) for value in std_m),
         std_unseen_m=tuple(round(float(value), 4) for value in unseen_m),
         trained={**trained, "settings": asdict(settings), "held_out": _scalars(measured)},
     )
     arrays = {name: array.numpy() for name, array in network.folded_arrays().items()}
+    ratio = measured["distance_std_ratio"]
+    if math.isfinite(ratio) and ratio > 0:
+        arrays["shrink.bias"][3 * (len(std_m) - 1) + TRAJECTORY_OUTPUTS - 1] += math.log(ratio)
     save_weights(LifterWeights(meta=meta, arrays=arrays), out)
 
 
@@ -130,7 +139,7 @@ def _meta(settings: LifterSettings) -> LifterMeta:
         fps=Fraction(examples.fps),
         input_skeleton=examples.points,
         output_skeleton=examples.joints,
-        stature_m=HUMAN36M_STATURE_M if set(settings.subjects) <= set(HUMAN36M_TRAINING) else STATURE_M,
+        stature_m=math.nan,
         std_m=unknown,
         std_unseen_m=unknown,
         licence=settings.licence,

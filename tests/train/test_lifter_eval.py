@@ -56,6 +56,21 @@ def test_a_perfect_lifter_measures_zero(bank):
     assert off["distance_error"] == pytest.approx(np.expm1(0.1), rel=1e-3)
 
 
+def test_errors_of_the_distance_are_compared_with_what_is_said_of_them(bank):
+    """Catches a correction that makes a boastful lifter more boastful: errors are Gaussian, of thrice that size."""
+    views = held_out_views(bank, EXACT, cameras=2)
+    rng = np.random.default_rng(0)
+
+    def boastful(features):
+        outputs = perfect(views)(features)
+        said = np.float32(0.01)
+        outputs[:, 59] += 3 * said * rng.standard_normal(len(outputs)).astype(np.float32)
+        outputs[:, 60] = np.log(said)
+        return outputs
+
+    assert measure(views, boastful)["distance_std_ratio"] == pytest.approx(3, rel=0.15)
+
+
 def test_contacts_that_are_wrong_are_counted(bank):
     """Catches an accuracy that is 1 whatever comes out."""
     views = held_out_views(bank, EXACT, cameras=2)
