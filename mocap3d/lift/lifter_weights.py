@@ -120,7 +120,7 @@ class LifterMeta:
         return skeleton_named(self.input_skeleton), skeleton_named(self.output_skeleton)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class LifterWeights:
     """A lifter, ready to run.
 

@@ -1,30 +1,25 @@
 """The matrix products of the lifter's layers, in NumPy: three taps for many frames cost those of two.
 
-Three taps are one matrix over three frames side by side. For two outputs that lie one dilation d apart this takes six
-products of a frame with a third of the matrix; Winograd's minimal filtering finds them with four. With frames x0 to x3,
-d apart each, and the taps g0, g1, g2:
-
-    m0 = (x0 - x2) g0    m1 = (x1 + x2) (g0 + g1 + g2) / 2    m2 = (x2 - x1) (g0 - g1 + g2) / 2    m3 = (x1 - x3) g2
-    y0 = x0 g0 + x1 g1 + x2 g2 = m0 + m1 + m2                 y1 = x1 g0 + x2 g1 + x3 g2 = m1 - m2 - m3
-
-Sums are cheap beside products of a thousand channels, and rounding stays that of float32.
-
-Reference:
-    Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016; F(2, 3) there.
+Three taps are one matrix over three frames side by side; pairs of outputs go by the formulas of
+``base/minimal_filter.py``. Sums are cheap beside products of a thousand channels, and rounding stays that of float32.
 """
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d.base.minimal_filter import minimal_taps
 from mocap3d.lift.lifter_weights import LifterWeights
 
 __all__ = ["TapProducts"]
 
-_WORTH_IT = 192  # frames at once from which preparing the matrices pays
-
 _Frames = NDArray[np.float32]
+
+_WORTH_IT = 192  # frames at once from which preparing the matrices pays
+_prepared: WeakKeyDictionary[LifterWeights, dict[str, tuple[_Frames, ...]]] = WeakKeyDictionary()  # as long as it lives
 
 
 class TapProducts:
@@ -40,8 +35,7 @@ class TapProducts:
         self._scratch: _Frames = np.empty(at_once * 3 * max(meta.inputs, meta.channels), np.float32)
         self._minimal: dict[str, tuple[_Frames, ...]] = {}
         if at_once >= _WORTH_IT:
-            wide = [f"block{i}.wide" for i, dilation in enumerate(meta.dilations[1:]) if dilation]
-            self._minimal = {name: _minimal_taps(self._arrays[f"{name}.weight"]) for name in wide}
+            self._minimal = _minimal(weights)
             self._products: _Frames = np.empty((4, at_once // 2, meta.channels), np.float32)
 
     def __call__(self, name: str, x: _Frames, dilation: int, out: _Frames) -> None:
@@ -72,7 +66,7 @@ class TapProducts:
         return beside.reshape(count, 3 * width)
 
     def _in_pairs(self, name: str, x: _Frames, dilation: int, out: _Frames) -> None:
-        """Two outputs at a time, by the formulas above; ``out`` holds whole pairs of ``dilation`` frames."""
+        """Two outputs at a time, by minimal filtering; ``out`` holds whole pairs of ``dilation`` frames."""
         half, width = len(out) // 2, x.shape[1]
         frames = x.reshape(-1, 2, dilation, width)
         x0, x1, x2, x3 = frames[:-1, 0], frames[:-1, 1], frames[1:, 0], frames[1:, 1]
@@ -91,8 +85,9 @@ class TapProducts:
         y[:, 1] -= m3
 
 
-def _minimal_taps(weight: _Frames) -> tuple[_Frames, ...]:
-    """The four matrices of the formulas above, from that of three frames side by side."""
-    g0, g1, g2 = np.split(weight, 3)
-    outer, half = g0 + g2, np.float32(0.5)
-    return g0, half * (outer + g1), half * (outer - g1), g2
+def _minimal(weights: LifterWeights) -> dict[str, tuple[_Frames, ...]]:
+    """The matrices of minimal filtering, by the name of the layer; made once."""
+    if weights not in _prepared:
+        wide = [f"block{i}.wide" for i, dilation in enumerate(weights.meta.dilations[1:]) if dilation]
+        _prepared[weights] = {name: minimal_taps(weights.arrays[f"{name}.weight"]) for name in wide}
+    return _prepared[weights]
