@@ -42,6 +42,19 @@ def speed_figures(frames: int, rounds: int, clock: Callable[[], float] = time.pe
     ]
 
 
+def compiled_figure(frames: int, rounds: int, clock: Callable[[], float] = time.perf_counter) -> Figure:
+    """Our strided samples per second translated by torch.compile, beside our own as they are."""
+    samples, network = torch.randn(BATCH, frames, 2 * JOINTS), our_network(frames)
+    translated = stepper(network, torch.compile(network.one_output), samples, bf16=True)
+    mine, plain = take_turns(translated, stepper(network, network.one_output, samples, bf16=True), rounds, clock)
+    return Figure(
+        key=f"compiled_samples_per_s_{frames}",
+        ours=BATCH / statistics.median(mine),
+        against=BATCH / statistics.median(plain),
+        higher_is_better=True,
+    )
+
+
 def our_network(frames: int) -> TemporalLifter:
     """Ours, as wide as the baseline, with its input and output."""
     return TemporalLifter(

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from _common import Figure, json_line, table
 from _lifter_curves import Curve, Point, clock_of, read_curve, train_sides
-from _lifter_train_speed import speed_figures
+from _lifter_train_speed import compiled_figure, speed_figures
 
 from mocap3d.train.lifter_settings import HUMAN36M_TRAINING
 
@@ -36,20 +36,25 @@ HEAD = ["minutes", "steps", "P1 mm", "P2 mm", "P1 mm, held out"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Measure and print; 1 if ours did not reach the baseline's error."""
     options = parsed(arguments)
     torch.set_num_threads(options.threads)
     figures: list[Figure] = []
+    reached = True
     if options.data is None or options.speed:
         for frames in SPEED_WINDOWS:
             figures += speed_figures(frames, options.rounds, clock_of(options))
+            if options.compile:
+                figures.append(compiled_figure(frames, options.rounds, clock_of(options)))
     if options.data is not None:
         curves = {} if options.side == "none" else train_sides(options)
         if options.output is not None:
             curves = {side: curves.get(side) or read_curve(options.output, side) for side in ("ours", "plain")}
         ours, plain = curves.get("ours"), curves.get("plain")
         if ours and plain:
-            figures += curve_figures(ours, plain, options)
+            compared = curve_figures(ours, plain, options)
+            reached = any(figure.key == "train_time_to_error" for figure in compared)
+            figures += compared
         for side, curve in curves.items():
             if curve:
                 print(f"\n{side}\n" + table(HEAD, [row.words() for row in curve]))
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n" + table(head, [[f.key, f"{f.ours:.2f}", f"{f.against:.2f}", f"{f.ratio:.2f}"] for f in figures]))
     if options.json:
         print(json_line("lifter_train", figures))
-    return 0
+    return 0 if reached else 1
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -81,6 +86,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what the minutes are")
     parser.add_argument("--every", type=float, default=0.5, help="minutes between measurements")
     parser.add_argument("--speed", action="store_true", help="with data: also measure the speed of a step")
+    parser.add_argument("--compile", action="store_true", help="also what torch.compile makes of a step of ours")
     parser.add_argument("--rounds", type=int, default=5, help="of the speed's measurements")
     parser.add_argument("-o", "--output", type=Path, help="folder to keep curves and weights in")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -91,13 +97,19 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def curve_figures(ours: Curve, plain: Curve, options: argparse.Namespace) -> list[Figure]:
-    """Errors at the points of the curve, at the end, and the time to the baseline's error at the end."""
+    """Errors at the points of the curve, at the end, and the time to the error that the baseline has after minutes.
+
+    Raises:
+        SystemExit: the baseline has not trained so long.
+    """
     figures = [
         Figure(key=f"p1_mm_after_{minutes:g}_min", ours=mine.p1_mm, against=theirs.p1_mm)
         for minutes in options.curve
         if (mine := at(ours, minutes)) and (theirs := at(plain, minutes))
     ]
-    end = at(plain, options.minutes) or plain[-1]
+    end = at(plain, options.minutes)
+    if end is None:
+        raise SystemExit(f"the baseline trained {plain[-1].minutes:.1f} minutes, not {options.minutes:g}")
     reached = next((point for point in ours if point.p1_mm <= end.p1_mm), None)
     figures.append(Figure(key="p1_mm_at_the_end", ours=ours[-1].p1_mm, against=plain[-1].p1_mm))
     if reached is not None:
