@@ -10,7 +10,7 @@ from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, array_shapes
 
 
 def random_lifter(*, causal: bool = False, channels: int = 24, seed: int = 0, **changes: object) -> LifterWeights:
-    """A lifter of the shipped architecture, COCO-17 in, LIFTER_20 out, that says nothing sensible."""
+    """A lifter of 27 frames, COCO-17 in, LIFTER_20 out, that says nothing sensible."""
     fields = {
         "architecture": "temporal-residual",
         "channels": channels,
