@@ -14,6 +14,8 @@ __all__ = [
     "between",
 ]
 
+_NEAREST = 0.5  # of a frame, between the last two: were it less, noise between them would be a steep slope
+
 
 def at_rate(
     rays: NDArray[np.float64], confidence: NDArray[np.float64], ratio: float
@@ -77,5 +79,7 @@ def back_to_frames(xyz_m: NDArray[np.float64], frames: int, ratio: float) -> NDA
         return np.repeat(xyz_m, frames, axis=0)
     # `at_rate` holds its last frame at the end of the clip, which may come before a whole step.
     at = np.minimum(np.arange(len(xyz_m)), (frames - 1) / ratio)
+    if len(at) > 2 and at[-1] - at[-2] < _NEAREST:
+        at, xyz_m = np.delete(at, -2), np.delete(xyz_m, -2, axis=0)
     spline = CubicSpline(at, xyz_m, axis=0, bc_type="natural")
     return np.asarray(spline(np.arange(frames) / ratio))

@@ -40,6 +40,22 @@ def test_smooth_motion_survives():
     assert np.abs(back_to_frames(sampled, 61, 2.0) - original).max() < 2e-3
 
 
+@pytest.mark.parametrize("fps", [24000 / 1001, 60000 / 1001, 120000 / 1001, 50])
+def test_noise_is_not_blown_up_at_the_end_of_any_clip(fps):
+    """Catches a last instant that nearly meets the one before: noise between the two becomes a slope of metres."""
+    rng, worst = np.random.default_rng(0), {}
+    for frames in [*range(2, 1010), *range(1995, 2010)]:
+        last_s = (frames - 1) / fps
+        ticks_s = [n / 30 for n in range(int(last_s * 30 + 1e-9) + 1)]
+        if ticks_s[-1] < last_s - 1e-9:
+            ticks_s.append(last_s)
+        noise = rng.uniform(-0.01, 0.01, len(ticks_s))
+        values = np.sin(2 * np.pi * np.array(ticks_s)) + noise  # 1 m, once a second
+        found = back_to_frames(values[:, None, None], frames, fps / 30)[:, 0, 0]
+        worst[frames] = np.abs(found - np.sin(2 * np.pi * np.arange(frames) / fps)).max()
+    assert max(worst.values()) < 0.025, sorted(worst, key=worst.__getitem__)[-3:]
+
+
 def test_a_missing_ray_does_not_spread():
     """Catches NaN in the frames beside a gap, and confidence for a ray that nobody saw."""
     rays, confidence = straight(4), np.ones((4, 2))
