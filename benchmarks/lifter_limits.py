@@ -12,6 +12,7 @@ says otherwise.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -41,8 +42,9 @@ Floats = NDArray[np.float64]
 
 DROPPED = (0.0, 0.1, 0.2, 0.3, 0.5)
 SURE = (1.0, 0.9, 0.7, 0.5, 0.3)
-RATES = (15, 25, 30, 50, 60, 120)
-COMMON_FPS = 5  # of the instants that all of RATES meet
+NTSC = Fraction(1000, 1001)
+RATES = tuple(map(Fraction, (15, 24 * NTSC, 25, 30, 50, 60 * NTSC, 60, 120)))
+COMMON_FPS = 5  # of the instants that all of RATES meet, those of NTSC to the nearest frame
 FOVS_DEG = (40.0, 60.0, 90.0)
 OFF_DEG = 15.0
 PROMISE = 1.25  # growth of the error when 30 % of the joints are missing
@@ -278,19 +280,29 @@ def less_sure(pose2d: Pose2D, *, sure: float) -> Pose2D:
 def frame_rates(takes: list[Take], weights: LifterWeights) -> tuple[str, list[Figure]]:
     """The same motion filmed at several rates, compared at instants that all of them meet."""
     native = weights.meta.fps
-    rows, at_instants = [], {}
-    for rate in sorted({*RATES, int(native)}):
-        progress(f"frame rate: {rate}")
-        results = standing([take.at_rate(Fraction(rate)) for take in takes], weights)
-        step = rate // COMMON_FPS
-        met = [replace(r, found_m=r.found_m[::step], true_m=r.true_m[::step]) for r in results]
-        at_instants[rate] = mpjpe_mm(met)
+    rows, errors = [], {}
+    for rate in sorted({*RATES, native}):
+        progress(f"frame rate: {label(rate)}")
+        results = standing([take.at_rate(rate) for take in takes], weights)
+        at = [at_instants(len(r.found_m), rate) for r in results]
+        met = [replace(r, found_m=r.found_m[n], true_m=r.true_m[n]) for r, n in zip(results, at, strict=True)]
+        errors[rate] = mpjpe_mm(met)
         velocity = np.concatenate([velocity_errors_m(r.found_m, r.true_m, r.fps).ravel() for r in results])
-        name = f"{rate} (native)" if rate == native else f"{rate}"
-        rows.append([name, f"{at_instants[rate]:.1f}", f"{mpjpe_mm(results):.1f}", f"{1000 * velocity.mean():.2f}"])
+        name = f"{label(rate)} (native)" if rate == native else label(rate)
+        rows.append([name, f"{errors[rate]:.1f}", f"{mpjpe_mm(results):.1f}", f"{1000 * velocity.mean():.2f}"])
     head = ["frames/s", f"at the same instants ({COMMON_FPS} Hz), mm", "all frames, mm", "MPJVE, mm/frame at 50 Hz"]
-    at_native = at_instants[int(native)]
-    return table(head, rows), [Figure(key=f"fps_{r}_mm", ours=at_instants[r], against=at_native) for r in RATES]
+    return table(head, rows), [Figure(key=f"fps_{label(r)}_mm", ours=errors[r], against=errors[native]) for r in RATES]
+
+
+def label(rate: Fraction) -> str:
+    """A rate as people say it: 25, 23.976."""
+    return f"{float(rate):.5g}"
+
+
+def at_instants(frames: int, rate: Fraction) -> NDArray[np.int64]:
+    """Which frames of a clip are the nearest to its instants at `COMMON_FPS`."""
+    nearest = np.array([round(n * rate / COMMON_FPS) for n in range(math.ceil(frames * COMMON_FPS / rate))])
+    return nearest[nearest < frames]
 
 
 def lenses(takes: list[Take], weights: LifterWeights) -> tuple[str, list[Figure]]:

@@ -68,6 +68,17 @@ def test_the_same_motion_at_another_rate(limits):
     assert other.fps == 25
 
 
+def test_every_rate_is_compared_at_the_same_instants(limits):
+    """Catches a rate of film or television that is left out, or whose frames drift away from the others'."""
+    assert {Fraction(24000, 1001), Fraction(60000, 1001)} < set(limits.RATES)
+    assert [limits.label(rate) for rate in limits.RATES] == ["15", "23.976", "25", "30", "50", "59.94", "60", "120"]
+    assert limits.at_instants(61, Fraction(60)).tolist() == [0, 12, 24, 36, 48, 60]
+    for rate in limits.RATES:
+        seconds = limits.at_instants(round(10 * rate), rate) / float(rate)
+        assert len(seconds) == 50
+        assert np.abs(seconds - np.arange(50) / 5).max() <= 0.5 / rate
+
+
 def test_points_come_from_joints_that_have_them(limits):
     """Catches COCO faces invented on a body that has none."""
     body = walk(0.2)[0]
@@ -93,4 +104,5 @@ def test_it_prints_every_table_and_the_line(limits, tmp_path, capsys):
     assert line["figures"].keys() == line["against"].keys() == line["ratio"].keys()
     first = next(row for row in rows if row.startswith("| 0%")).split("|")[2]
     assert float(first.split()[0]) * 1.25 == pytest.approx(line["against"]["missing_30_mm"], abs=0.1)
+    assert {"fps_23.976_mm", "fps_59.94_mm", "fps_120_mm"} < line["figures"].keys()
     assert "nan" not in "".join(printed)
