@@ -80,7 +80,7 @@ class OneBody:
         return self.lengths["knee"] + self.lengths["ankle"]
 
 
-# Medians over the six CMU subjects that we train on, each scaled to 1.70 m by the legs, left and right averaged.
+# Medians over CMU's subjects 01 03 14 16 17 29, each scaled to 1.70 m by the legs, left and right averaged.
 REFERENCE_BODY: Final = OneBody(
     hip=0.0863,
     pelvis=(0.0, 0.100, -0.039),
