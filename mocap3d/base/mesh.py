@@ -14,7 +14,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
 
-__all__ = ["Material", "SkinnedMesh", "deform"]
+__all__ = ["INFLUENCES", "Material", "SkinnedMesh", "deform"]
 
 INFLUENCES = 4
 """Joints that one vertex follows at most: what game engines take."""
