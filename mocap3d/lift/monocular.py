@@ -142,10 +142,14 @@ def lift_everything(
     def in_camera(virtual_m: NDArray[np.floating]) -> NDArray[np.float64]:
         return at_frames(cam_from_virtual(virtual_m, encoded.virtual_from_cam) * scale)
 
+    def above_zero_at_frames(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """By their logarithm: a spline through the values themselves may dip below zero."""
+        return np.exp(at_frames(np.log(values)))
+
     return Lifted(
         body=body_of(weights, in_camera(found.xyz_m), pose2d.confidence, pose2d.fps, scale),
         root_m=None if found.root_m is None else in_camera(found.root_m[:, None])[:, 0],
-        root_std_m=None if found.root_std_m is None else at_frames(found.root_std_m * scale),
+        root_std_m=None if found.root_std_m is None else above_zero_at_frames(found.root_std_m * scale),
         contacts=None if found.contacts is None else at_frames(found.contacts).clip(0, 1),
     )
 

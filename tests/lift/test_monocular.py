@@ -11,7 +11,7 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, MissingExtraError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.skeletons import COCO_17, LIFTER_20, MPII_16
-from mocap3d.lift.monocular import evidence, lift_pose2d
+from mocap3d.lift.monocular import evidence, lift_everything, lift_pose2d
 
 CAMERA = Camera.from_fov("front", (1280, 720), 60)
 
@@ -62,6 +62,17 @@ def test_the_frame_rate_of_the_clip_does_not_matter():
     np.testing.assert_allclose(fast.xyz_m[::2], slow.xyz_m, atol=1e-6)
     ntsc = lifted(pose2d(41, Fraction(30000, 1001)))
     np.testing.assert_allclose(ntsc.xyz_m, slow.xyz_m, atol=0.02)
+
+
+@pytest.mark.parametrize("fps", [Fraction(15), Fraction(50), Fraction(60000, 1001), Fraction(120)])
+def test_the_expected_error_of_the_root_stays_above_zero(fps):
+    """Catches a spline that dips below zero where it changes suddenly."""
+    weights = random_lifter(trajectory=True)
+    weights.arrays["shrink.weight"][:, 60] *= 8
+    xy_px = np.random.default_rng(0).uniform(200, 600, (200, 17, 2))  # as unsteady as can be
+    found = lift_everything(pose2d(200, fps, xy_px=xy_px), CAMERA, weights=weights)
+    assert found.root_std_m.min() > 0
+    assert np.log(found.root_std_m).std() > 0.5  # and it does change
 
 
 def test_what_was_not_seen_is_less_certain():
