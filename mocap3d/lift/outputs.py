@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS, LifterMeta
 
 __all__ = [
+    "LOG_STD_LIMITS",
     "LifterOutputs",
     "read_outputs",
 ]
+
+LOG_STD_LIMITS = (-6.0, 2.0)
+"""Between these lies the logarithm of the error of the distance's logarithm: training counts what is beyond as these,
+so beyond them the number means nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +58,7 @@ def read_outputs(meta: LifterMeta, outputs: NDArray[np.floating], scale: NDArray
     if meta.trajectory:
         distance_m = np.exp(rest[:, 2]) / scale
         root_m = np.concatenate([rest[:, :2], distance_m[:, None]], axis=1)
-        root_std_m = np.exp(rest[:, 3]) * distance_m
+        root_std_m = np.exp(rest[:, 3].clip(*LOG_STD_LIMITS)) * distance_m
         rest = rest[:, TRAJECTORY_OUTPUTS:]
     if meta.contacts:
         contacts = 1 / (1 + np.exp(-rest))

@@ -13,6 +13,7 @@ from mocap3d.base.procrustes import align
 from mocap3d.base.skeletons import skeleton_named
 from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS
 from mocap3d.lift.monocular import evidence
+from mocap3d.lift.outputs import LOG_STD_LIMITS
 from mocap3d.quality.pose3d import joint_errors_m, mpjpe_m, p_mpjpe_m, procrustes_aligned_m
 from mocap3d.train.lifter_data import Bodies, ExampleSettings, MotionBank, observe
 from mocap3d.train.virtual_cameras import look_at
@@ -168,7 +169,8 @@ def _distance_error(rest: Floats, true_rest: Floats) -> float:
 def _distance_std_ratio(rest: Floats, true_rest: Floats) -> float:
     if not rest.shape[1]:
         return float("nan")
-    return float(np.quantile(np.abs(rest[:, 2] - true_rest[:, 2]) * np.exp(-rest[:, 3]), _WITHIN_STD))
+    said = np.exp(rest[:, 3].clip(*LOG_STD_LIMITS))
+    return float(np.quantile(np.abs(rest[:, 2] - true_rest[:, 2]) / said, _WITHIN_STD))
 
 
 def _contact_accuracy(rest: Floats, true_rest: Floats) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mocap3d.base.contacts import CONTACT_POINTS
 from mocap3d.base.skeletons import skeleton_named
 from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS
+from mocap3d.lift.outputs import LOG_STD_LIMITS
 from mocap3d.train.lifter_settings import LifterSettings
 
 __all__ = ["lifter_loss"]
@@ -47,6 +48,6 @@ def _trajectory(said: Tensor, true: Tensor) -> Tensor:
     Its standard deviation is what the network says, so that it learns how sure it can be (Kendall and Gal, 2017).
     """
     beside = (said[..., :2] - true[..., :2]).abs().sum(dim=-1)
-    log_std = said[..., 3].clamp(-6, 2)
+    log_std = said[..., 3].clamp(*LOG_STD_LIMITS)
     along = math.sqrt(2) * (said[..., 2] - true[..., 2]).abs() * torch.exp(-log_std) + log_std
     return (beside + 0.1 * along).mean()

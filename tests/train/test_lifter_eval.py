@@ -61,14 +61,16 @@ def test_errors_of_the_distance_are_compared_with_what_is_said_of_them(bank):
     views = held_out_views(bank, EXACT, cameras=2)
     rng = np.random.default_rng(0)
 
-    def boastful(features):
+    def boastful(features, boast=0):
         outputs = perfect(views)(features)
         said = np.float32(0.01)
         outputs[:, 59] += 3 * said * rng.standard_normal(len(outputs)).astype(np.float32)
-        outputs[:, 60] = np.log(said)
+        outputs[:, 60] = np.log(said) - boast
         return outputs
 
     assert measure(views, boastful)["distance_std_ratio"] == pytest.approx(3, rel=0.15)
+    beyond = measure(views, lambda features: boastful(features, 90))  # as it is read: no less than exp(-6)
+    assert beyond["distance_std_ratio"] == pytest.approx(0.03 * np.exp(6), rel=0.15)
 
 
 def test_contacts_that_are_wrong_are_counted(bank):
