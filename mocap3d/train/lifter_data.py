@@ -186,7 +186,16 @@ class MotionBank:
         step = self.fps[which] / settings.fps * rng.uniform(*settings.speed, count)
         spare = np.maximum(self.frames[which] - 1 - step * (length - 1), 0)
         at = (rng.random(count) * spare)[:, None] + step[:, None] * np.arange(length)
-        at = np.minimum(at, self.frames[which, None] - 1)  # a short sequence stands still at its end
+        return self.at(which, at)
+
+    def at(self, which: NDArray[np.int64], at: NDArray[np.float64]) -> Bodies:
+        """Bodies at times between frames: joints on the straight line, contacts those of the nearer frame.
+
+        Args:
+            which: (B,) sequences.
+            at: (B, T) times in frames of each from its first; after its last it stands still.
+        """
+        at = np.minimum(at, self.frames[which, None] - 1)
         whole = np.minimum(at.astype(np.int64), self.frames[which, None] - 2).clip(0)
         part = (at - whole).astype(np.float32)
         index = self.first[which, None] + whole

@@ -75,12 +75,11 @@ def held_out_views(bank: MotionBank, settings: ExampleSettings, cameras: int = 4
     rng = np.random.default_rng(20260000)
     views = []
     settings = replace(settings, dropped=0.0)
-    for first, frames, rate, name in zip(bank.first, bank.frames, bank.fps, bank.names, strict=True):
-        at = first + np.minimum(np.round(np.arange(0, frames, rate / settings.fps)).astype(np.int64), frames - 1)
-        joints_m = np.repeat(bank.xyz_m[None, at], cameras, axis=0)
-        contacts = np.repeat(bank.contacts[None, at], cameras, axis=0)
-        poses = _fixed_poses(joints_m[0, :, 0].mean(axis=0), cameras)
-        features, truth = observe(rng, Bodies(joints_m, contacts), poses, settings)
+    for i, (frames, rate, name) in enumerate(zip(bank.frames, bank.fps, bank.names, strict=True)):
+        at = np.arange(0, frames - 1 + 1e-6, rate / settings.fps)
+        bodies = Bodies(*(np.repeat(part, cameras, axis=0) for part in bank.at(np.array([i]), at[None])))
+        poses = _fixed_poses(bodies.joints_m[0, :, 0].mean(axis=0), cameras)
+        features, truth = observe(rng, bodies, poses, settings)
         views += [View(features=f, truth=t, name=name, settings=settings) for f, t in zip(features, truth, strict=True)]
     return views
 

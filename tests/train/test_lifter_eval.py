@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from bodies import motion_file
+from bodies import motion_file, walking
+from mocap3d.data_prep.motion_file import MotionSequence, MotionWriter
 
 from mocap3d.base.skeletons import LIFTER_20
-from mocap3d.train.lifter_data import ExampleSettings, MotionBank
+from mocap3d.train import lifter_eval
+from mocap3d.train.lifter_data import ExampleSettings, MotionBank, observe
 from mocap3d.train.lifter_eval import MeanPose, held_out_views, measure
 
 EXACT = ExampleSettings(noise=None)
@@ -40,6 +43,31 @@ def test_held_out_views_are_fixed(bank):
         assert a.name == "02/02_01"
     exact = held_out_views(bank, replace(EXACT, dropped=1.0), cameras=3)
     assert (exact[0].features[:, 2:51:3] > 0).all()
+
+
+def on_a_line(tmp_path, fps, frames=101):
+    """A bank whose one body glides along x at 3 m/s, turning nowhere."""
+    xyz_m = np.repeat(walking(1), frames, axis=0)
+    xyz_m[..., 0] += 3 * np.arange(frames, dtype=np.float32)[:, None] / fps
+    with MotionWriter(tmp_path / "line.h5") as writer:
+        writer.add(MotionSequence.seen("02", "02_01", xyz_m, Fraction(fps), LIFTER_20, "CC0-1.0"))
+    return MotionBank.read(tmp_path / "line.h5", frozenset({"02"}))
+
+
+@pytest.mark.parametrize(("fps", "seen"), [(120, 26), (50, 61), (100, 31), (25, 121)])
+def test_motion_of_other_rates_moves_evenly(tmp_path, monkeypatch, fps, seen):
+    """Catches the nearest frame in place of what is between two: a body that stands and jumps by turns."""
+    looked_at = []
+    monkeypatch.setattr(
+        lifter_eval, "observe", lambda rng, bodies, *rest: looked_at.append(bodies) or observe(rng, bodies, *rest)
+    )
+    bank = on_a_line(tmp_path, fps)
+    held_out_views(bank, EXACT, cameras=2)
+    joints_m = looked_at[0].joints_m
+    assert joints_m.shape == (2, seen, 20, 3)
+    np.testing.assert_allclose(np.diff(joints_m[0, :, 0, 0]), 0.1, atol=1e-4)
+    if fps == 120:
+        np.testing.assert_array_equal(joints_m[1], bank.xyz_m[::4])
 
 
 def test_a_perfect_lifter_measures_zero(bank):
