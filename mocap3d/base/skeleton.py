@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from mocap3d.base.errors import InputError
 
-__all__ = ["ROOT", "Skeleton"]
+__all__ = ["ROOT", "SEVERAL_ROOTS", "Skeleton"]
 
 ROOT = -1
 """The parent index of a root joint."""
+
+SEVERAL_ROOTS = "(several roots)"
+"""The name of the synthetic joint 0 under which several roots hang; writers leave it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.base.kinematics import forward
-from mocap3d.output.bvh import SEVERAL_ROOTS, read_bvh, write_bvh
+from mocap3d.base.skeleton import SEVERAL_ROOTS
+from mocap3d.output.bvh import read_bvh, write_bvh
 
 PLAIN = """HIERARCHY
 ROOT Hips

@@ -13,17 +13,14 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import FileFormatError, Mocap3dWarning
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig, Tip
-from mocap3d.base.skeleton import ROOT, Skeleton
+from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
 from mocap3d.output.bvh.euler import euler_to_wxyz
 from mocap3d.output.bvh.hierarchy import Node
 from mocap3d.output.bvh.names import mirror_from_names, unique_names
 
-__all__ = ["SEVERAL_ROOTS", "motion_from_columns"]
+__all__ = ["motion_from_columns"]
 
 Floats = NDArray[np.float64]
-
-SEVERAL_ROOTS: Final = "(several roots)"
-"""The name of the synthetic joint 0 under which several roots hang; the writer leaves it out."""
 
 _LARGEST_PLACE: Final = 1e12  # beyond this a file is broken, whatever its unit
 

@@ -25,8 +25,7 @@ from mocap3d.base.files import atomic_path
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
-from mocap3d.base.skeleton import ROOT
-from mocap3d.output.bvh.assemble import SEVERAL_ROOTS
+from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS
 from mocap3d.output.bvh.digits import format_rows
 from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS, wxyz_to_continuous_euler
 
