@@ -36,6 +36,7 @@ from mocap3d.lift.lifter_weights import LifterWeights, load_weights
 from mocap3d.lift.monocular import lift_pose2d
 from mocap3d.quality.pose3d import joint_errors_m, procrustes_aligned_m, velocity_errors_m
 from mocap3d.train.body import coco_points
+from mocap3d.train.reserved import refuse_reserved
 from mocap3d.train.virtual_cameras import look_at
 
 Floats = NDArray[np.float64]
@@ -106,8 +107,9 @@ def takes_of(data: Path, subjects: Sequence[str], weights: LifterWeights, second
     """The middle of each sequence of the subjects.
 
     Raises:
-        InputError: subjects that are not there, or joints from which the lifter's input cannot be made.
+        InputError: subjects that are reserved or not there, or joints from which the lifter's input cannot be made.
     """
+    refuse_reserved(subjects)
     points, joints = weights.meta.skeletons
     takes = []
     for sequence in read_sequences(data, frozenset(subjects)):

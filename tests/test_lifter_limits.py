@@ -88,6 +88,12 @@ def test_points_come_from_joints_that_have_them(limits):
         limits.seen_points(body[:, :17], HUMAN36M_17, COCO_17)
 
 
+def test_reserved_people_are_not_looked_at(limits, tmp_path):
+    """Catches limits that are tuned on the people whom acceptance measures on."""
+    with pytest.raises(InputError, match="49 are reserved"):
+        limits.takes_of(tmp_path / "m.h5", ["02", "49"], random_lifter(), 10.0)
+
+
 def test_it_prints_every_table_and_the_line(limits, tmp_path, capsys):
     """Catches a table without rows, and figures that are missing from the line."""
     with MotionWriter(tmp_path / "m.h5") as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
 from mocap3d.train.lifter_data import ExampleSettings
 from mocap3d.train.noise import NoiseSettings
+from mocap3d.train.reserved import CMU_RESERVED, refuse_reserved
+from mocap3d.train.settings_checks import check_counts, check_dilations, check_shares, check_sizes
 from mocap3d.train.virtual_cameras import CameraSettings
 
 __all__ = [
@@ -26,7 +29,6 @@ __all__ = [
 
 CMU_TRAINING = ("01", "03", "06", "07", "08", "11", "14", "16", "17", "29", "35", "55", "91", "93", "104", "131")
 CMU_HELD_OUT = ("02", "05")
-CMU_RESERVED = ("09", "49", "127", "135")  # for acceptance: never trained or tuned on
 HUMAN36M_TRAINING = ("S1", "S5", "S6", "S7", "S8")
 HUMAN36M_HELD_OUT = ("S9", "S11")
 CAMERAS_OF_HUMAN36M = CameraSettings(height_m=(1.2, 1.8), distance_m=(3.0, 7.0), roll_rad=0.05, any_roll=0.0)
@@ -105,21 +107,33 @@ class LifterSettings:
     examples: ExampleSettings = field(default_factory=ExampleSettings)
 
     def __post_init__(self) -> None:
-        """Refuse reserved subjects, people on both sides, and what no network can be."""
-        reserved = set(CMU_RESERVED) & {*self.subjects, *self.held_out}
-        if reserved:
-            raise InputError(f"subjects {', '.join(sorted(reserved))} are reserved for acceptance")
+        """Refuse reserved subjects, people on both sides, nobody on one, and what no network can be."""
+        refuse_reserved({*self.subjects, *self.held_out})
         both = set(self.subjects) & set(self.held_out)
         if both:
             raise InputError(f"subjects {', '.join(sorted(both))} are both learned from and held out")
+        if not self.subjects or not self.held_out:
+            raise InputError("name at least one subject to learn from and one that is held out")
         if self.precision not in ("bf16", "fp16", "fp32"):
             raise InputError(f"precision must be bf16, fp16 or fp32, got {self.precision!r}")
-        if (self.steps if self.minutes is None else self.minutes) <= 0:
+        length = self.steps if self.minutes is None else self.minutes
+        if not (length > 0 and math.isfinite(length)):
             raise InputError(f"nothing can be trained in {self.minutes} minutes, {self.steps} steps")
-        if not 0 <= self.short_windows <= 1:
-            raise InputError(f"short_windows is a share of the training, got {self.short_windows}")
         if self.contacts and self.examples.joints != LIFTER_20.name:
             raise InputError(f"contacts need toes, which {self.examples.joints} has not")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        counts = ("channels", "clip_frames", "clips_per_step", "pool_steps", "warm_up")
+        # One frame has no spread: normalisation needs two.
+        check_counts(self, {**dict.fromkeys(counts, 1), "batch": 2, "seed": 0})
+        check_dilations(self.dilations, strided=True)
+        check_shares(self, "short_windows", "average")
+        check_shares(self, "dropout", whole=False)
+        check_sizes(self, "learning_rate", "clip_norm")
+        check_sizes(self, "last_rate", "weight_decay", "trajectory_weight", "contact_weight", zero=True)
+        if not all(0 < momentum <= 1 for momentum in self.momentum):
+            raise InputError(f"momentum must be two numbers above 0, up to 1, got {self.momentum}")
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mocap3d.base.errors import InputError
 from mocap3d.lift.encoding import ENCODING, ENCODINGS
+from mocap3d.train.reserved import refuse_reserved
+from mocap3d.train.settings_checks import check_counts, check_dilations, check_shares, check_sizes
 
 __all__ = ["SemiSupervisedSettings"]
 
@@ -64,8 +66,9 @@ class SemiSupervisedSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse people on two sides, an empty side and an unknown encoding."""
+        """Refuse reserved subjects, people on two sides, an empty side, an unknown encoding, and impossible numbers."""
         people = [*self.labelled, *self.unlabelled, *self.held_out]
+        refuse_reserved(people)
         twice = {name for name in people if people.count(name) > 1}
         if twice:
             raise InputError(f"subjects {', '.join(sorted(twice))} stand on two sides")
@@ -73,3 +76,10 @@ class SemiSupervisedSettings:
             raise InputError("at least one labelled and one held-out subject must be named")
         if self.encoding not in ENCODINGS:
             raise InputError(f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}")
+        check_counts(self, {"steps": 1, "channels": 1, "clips": 1, "outputs": 1, "warm_up": 0, "seed": 0})
+        if self.clips * self.outputs * (2 if self.unlabelled else 1) < 2:
+            raise InputError("a step with one frame has no spread: more clips or outputs are needed")
+        check_dilations(self.dilations, strided=self.outputs == 1)
+        check_shares(self, "dropout", whole=False)
+        check_sizes(self, "learning_rate", "last_rate", "clip_norm")
+        check_sizes(self, "weight_decay", "trajectory", "back_projection", "bones", zero=True)
