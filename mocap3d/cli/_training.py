@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mocap3d.base.errors import InputError, MissingExtraError
-from mocap3d.cli._outputs import make_folder, prove_writable
+from mocap3d.cli._outputs import prove_writable
 
 if TYPE_CHECKING:
     from mocap3d.train.lifter_settings import LifterSettings
@@ -49,8 +49,8 @@ def train_lifter_command(
 
     choices = {
         "points": points,
-        "subjects": subjects and _words(subjects),
-        "held_out": held_out and _words(held_out),
+        "subjects": None if subjects is None else _words(subjects),
+        "held_out": None if held_out is None else _words(held_out),
         "window": window,
         "channels": channels,
         "causal": causal or None,
@@ -64,7 +64,6 @@ def train_lifter_command(
     settings = _resumed(output, given) if resume else _settings(protocol, given)
     if threads is not None:
         use_threads(threads)
-    make_folder(output)
     try:
         weights = train_lifter(
             data, settings, output, resume=resume, device=device, workers=workers, progress=_print_row

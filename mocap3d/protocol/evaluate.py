@@ -14,7 +14,7 @@ from typing import Any
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.conversions import convert
-from mocap3d.base.errors import InputError
+from mocap3d.base.errors import InputError, MissingExtraError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.skeletons import HUMAN36M_17
 from mocap3d.data_prep.motion_read import read_cameras, read_sequences
@@ -48,7 +48,7 @@ class LifterProtocol:
         flip: lift the mirror image too and take the mean.
         height_m: stature of the people, which the lifter is told; None lets it speak of people of the stature that it
             learned from, as weights trained on the same data set should.
-        device: "cpu" or a torch device.
+        device: "cpu", "cuda" or "cuda:1" and so on.
         model: what the result is called in files.
     """
 
@@ -164,11 +164,14 @@ def evaluate_lifter(
         progress: told how far the work is.
 
     Raises:
-        InputError: subjects, cameras or views are missing, or not what the weights need; the message says what to do.
+        InputError: subjects, cameras or views are missing, or not what the weights need, or there is no such device;
+            the message says what to do.
         FileFormatError: not a motion-data file, or not the weights of a lifter.
         MissingExtraError: a device other than "cpu" without torch.
     """
     how, source, target = protocol or LifterProtocol(), Path(data), None if output is None else Path(output)
+    if how.device != "cpu":
+        _check_device(how.device)
     if target is not None and target.exists() and source.exists() and target.samefile(source):
         raise InputError(f"the results would overwrite the data in {source}")
     lifter = weights if isinstance(weights, LifterWeights) else _load(weights)
@@ -194,6 +197,16 @@ def evaluate_lifter(
         skipped=views.skipped,
         root=root.scores,
     )
+
+
+def _check_device(device: str) -> None:
+    try:
+        from mocap3d.train.device import check_device
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("torch"):
+            raise  # an extra would not bring it
+        raise MissingExtraError("torch", "torch") from None
+    check_device(device)
 
 
 def _load(weights: str | os.PathLike[str] | None) -> LifterWeights:

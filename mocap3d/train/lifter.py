@@ -7,13 +7,10 @@ A run is a folder: ``checkpoint.pt`` (tensors and plain values only), ``log.csv`
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -30,6 +27,7 @@ from mocap3d.train.lifter_run import LifterRun
 from mocap3d.train.lifter_settings import LifterSettings
 from mocap3d.train.lifter_step import take_step
 from mocap3d.train.ranks import Ranks, joined
+from mocap3d.train.run_folder import CHECKPOINT, asked_to_stop, check_folder, make_folder
 
 __all__ = [
     "LifterSettings",
@@ -38,6 +36,7 @@ __all__ = [
 
 _REPORT_S = 120.0  # seconds from one measurement and checkpoint to the next
 _STOP = -1.0  # said instead of a time
+_COLUMNS = ("step", "minutes", "loss_mm", "held_out_mpjpe_mm", "held_out_p_mpjpe_mm", "steps_per_s")  # of the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,9 +91,15 @@ def train_lifter(
         The weights file ``run_dir/lifter.npz``.
 
     Raises:
-        InputError: no data, a run is already there (or none to resume), or its settings differ.
+        InputError: no data, no such device, a run is already there (or none to resume), or its settings differ.
+        FileFormatError: the data, the checkpoint or the log that a run goes on with are damaged.
     """
     folder = Path(run_dir)
+    if workers < 0:
+        raise InputError(f"workers must be 0 or more, got {workers}")
+    if report_every is not None and report_every < 1:
+        raise InputError(f"report_every must be at least 1, got {report_every}")
+    check_folder(folder, resume=resume)
     with joined(device) as ranks:
         run = _start(settings, folder, resume, ranks)
         skeleton = skeleton_named(settings.examples.joints)
@@ -108,6 +113,7 @@ def train_lifter(
                 run.model.standardise(pool.features)
                 ranks.adopt(run.model.mean, run.model.spread)
                 run.average.load_state_dict(run.model.state_dict())
+            make_folder(folder)
             _train(run, pool, _Reports(folder=folder, views=views, every=report_every, progress=progress))
         weights = folder / "lifter.npz"
         return export_run(data, folder, weights) if ranks.rank == 0 else weights
@@ -115,17 +121,11 @@ def train_lifter(
 
 def _start(settings: LifterSettings, folder: Path, resume: bool, ranks: Ranks) -> LifterRun:
     """A new run, or the one whose checkpoint lies in the folder."""
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise InputError(f"{folder} holds a run already: resume it, or choose another folder")
-    if resume and not checkpoint.is_file():
-        raise InputError(f"there is no {checkpoint} to resume")
     run = LifterRun.new(settings, ranks)
-    folder.mkdir(parents=True, exist_ok=True)
     if resume:
-        run.load(checkpoint)
+        run.load(folder / CHECKPOINT)
         if ranks.rank == 0:
-            keep_rows(folder / "log.csv", run.step)
+            keep_rows(folder / "log.csv", run.step, _COLUMNS)
     return run
 
 
@@ -153,13 +153,13 @@ def _train(run: LifterRun, pool: ExamplePool, reports: _Reports) -> None:
     """Take steps until the run is done, or somebody wants it to stop; report and save in between and at the end."""
     begin = time.monotonic() - run.elapsed_s
     reported_s, reported_step = run.elapsed_s, run.step
-    with _asked_to_stop() as asked:
+    with asked_to_stop() as asked:
         while run.progress < 1:
             take_step(run, pool)
             elapsed_s = run.ranks.agreed(_STOP if asked.is_set() else time.monotonic() - begin)
             if elapsed_s == _STOP:
                 if run.ranks.rank == 0:
-                    run.save(reports.folder / "checkpoint.pt")
+                    run.save(reports.folder / CHECKPOINT)
                 raise KeyboardInterrupt
             run.elapsed_s = elapsed_s
             if run.progress >= 1 or reports.due(run, reported_s):
@@ -169,27 +169,6 @@ def _train(run: LifterRun, pool: ExamplePool, reports: _Reports) -> None:
                 reported_s, reported_step = run.elapsed_s, run.step
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a step is never left half done; the second one interrupts."""
-    asked = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield asked
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _report(run: LifterRun, reports: _Reports, speed: float) -> None:
     """Measure, write a row of the log, draw the curve, save the checkpoint."""
     loss_m = float(run.loss_m) / max(run.loss_steps, 1)
@@ -197,17 +176,18 @@ def _report(run: LifterRun, reports: _Reports, speed: float) -> None:
     if run.ranks.rank:
         return
     measured = measure(reports.views, lifter_of(run.average.without_last_block() if run.begins else run.average))
-    row = {
-        "step": run.step,
-        "minutes": round(run.elapsed_s / 60, 2),
-        "loss_mm": round(1000 * loss_m, 4),
-        "held_out_mpjpe_mm": round(1000 * measured["mpjpe_m"], 2),
-        "held_out_p_mpjpe_mm": round(1000 * measured["p_mpjpe_m"], 2),
-        "steps_per_s": round(speed, 2),
-    }
+    values = (
+        run.step,
+        round(run.elapsed_s / 60, 2),
+        round(1000 * loss_m, 4),
+        round(1000 * measured["mpjpe_m"], 2),
+        round(1000 * measured["p_mpjpe_m"], 2),
+        round(speed, 2),
+    )
+    row = dict(zip(_COLUMNS, values, strict=True))
     log = reports.folder / "log.csv"
     write_row(log, row)
     draw_curve(log, reports.folder / "curve.png")
-    run.save(reports.folder / "checkpoint.pt")
+    run.save(reports.folder / CHECKPOINT)
     if reports.progress is not None:
         reports.progress(row)

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import skeleton_named
 from mocap3d.lift.lifter_weights import TRAJECTORY_OUTPUTS, LifterMeta, LifterWeights, save_weights
 from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_data import MotionBank
 from mocap3d.train.lifter_eval import held_out_views, measure
 from mocap3d.train.lifter_settings import LifterSettings
+from mocap3d.train.run_folder import CHECKPOINT, fitting, read_checkpoint
 
 __all__ = [
     "STD_FLOOR_M",
@@ -73,20 +73,20 @@ def export_run(data: Path | str, run_dir: Path | str, out: Path | str) -> Path:
 
     Raises:
         InputError: there is no checkpoint, or the file cannot be written.
+        FileFormatError: the checkpoint is damaged, or of something else.
     """
-    checkpoint = Path(run_dir) / "checkpoint.pt"
-    if not checkpoint.is_file():
-        raise InputError(f"there is no {checkpoint} to export")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    settings = LifterSettings.from_plain(state["settings"])
-    network = network_for(settings)
-    network.load_state_dict(state["average"])
+    checkpoint = Path(run_dir) / CHECKPOINT
+    state = read_checkpoint(checkpoint, ("settings", "average", "step", "elapsed_s"))
+    with fitting(checkpoint):
+        settings = LifterSettings.from_plain(state["settings"])
+        network = network_for(settings)
+        network.load_state_dict(state["average"])
+        trained = {"steps": int(state["step"]), "minutes": float(state["elapsed_s"]) / 60}
     skeleton = skeleton_named(settings.examples.joints)
     people = MotionBank.read(Path(data), frozenset(settings.held_out), skeleton)
     views = held_out_views(people, settings.examples)
     measured = measure(views, lifter_of(network.eval()))
     stature_m = MotionBank.read(Path(data), frozenset(settings.subjects), skeleton).stature_m
-    trained = {"steps": state["step"], "minutes": state["elapsed_s"] / 60}
     export_lifter(network, settings, measured, stature_m, trained, Path(out))
     return Path(out)
 

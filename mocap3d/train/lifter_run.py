@@ -19,8 +19,12 @@ from mocap3d.nets.temporal import TemporalLifter
 from mocap3d.train.lifter_export import network_for
 from mocap3d.train.lifter_settings import LifterSettings
 from mocap3d.train.ranks import ALONE, Ranks, share_gradients, share_statistics
+from mocap3d.train.run_folder import fitting, read_checkpoint
 
-__all__ = ["LifterRun", "settings_of"]
+__all__ = ["CHECKPOINT_KEYS", "LifterRun", "settings_of"]
+
+CHECKPOINT_KEYS = ("settings", "model", "average", "optimizer", "step", "elapsed_s")
+"""What every checkpoint holds; some hold more."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -118,17 +122,19 @@ class LifterRun:
         """Go on where the run that wrote the checkpoint was.
 
         Raises:
-            InputError: it was made with other settings.
+            InputError: there is no checkpoint, or it was made with other settings.
+            FileFormatError: it is damaged, or of something else.
         """
-        state = torch.load(checkpoint, map_location=self.ranks.device, weights_only=True)
-        if LifterSettings.from_plain(state["settings"]) != self.settings:
-            raise InputError(f"{checkpoint} was made with other settings")
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state.get("scaler", {}))
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
-        self.loss_m, self.loss_steps = state.get("loss_m", 0.0), state.get("loss_steps", 0)
+        state = read_checkpoint(checkpoint, CHECKPOINT_KEYS)
+        with fitting(checkpoint):
+            if LifterSettings.from_plain(state["settings"]) != self.settings:
+                raise InputError(f"{checkpoint} was made with other settings")
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state.get("scaler", {}))
+            self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
+            self.loss_m, self.loss_steps = float(state.get("loss_m", 0.0)), int(state.get("loss_steps", 0))
 
 
 def settings_of(checkpoint: Path) -> LifterSettings:
@@ -136,7 +142,8 @@ def settings_of(checkpoint: Path) -> LifterSettings:
 
     Raises:
         InputError: there is no checkpoint.
+        FileFormatError: it is damaged, or of something else.
     """
-    if not checkpoint.is_file():
-        raise InputError(f"there is no {checkpoint}")
-    return LifterSettings.from_plain(torch.load(checkpoint, map_location="cpu", weights_only=True)["settings"])
+    state = read_checkpoint(checkpoint, CHECKPOINT_KEYS)
+    with fitting(checkpoint):
+        return LifterSettings.from_plain(state["settings"])

@@ -17,8 +17,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mocap3d.base.errors import InputError
 from mocap3d.nets.temporal import TemporalLifter
+from mocap3d.train.device import check_device
 
 __all__ = ["ALONE", "Ranks", "SharedNorm", "joined", "share_gradients", "share_statistics"]
 
@@ -66,8 +66,7 @@ def joined(device: str) -> Iterator[Ranks]:
     Raises:
         InputError: there is no such device.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"there is no CUDA device for --device {device}")
+    check_device(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Ranks(device=device)

@@ -2,8 +2,8 @@
 
 Two networks of one form: joints around the root, and the root's place. Labelled examples teach both what is right;
 unlabelled ones, that what they say must look in the picture as it did look, and that bones are as long as people's
-bones (``semi_supervised_losses.py``). A run is a folder: ``checkpoint.pt``, ``log.csv``, and at the end ``lifter.npz``
-with the first network.
+bones (``semi_supervised_losses.py``). A run is a folder: ``checkpoint.pt``, ``log.csv``, ``curve.png``, and at the end
+``lifter.npz`` with the first network.
 
 Reference:
     Pavllo et al., 3D human pose estimation in video with temporal convolutions and semi-supervised training
@@ -12,10 +12,9 @@ Reference:
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,9 @@ from mocap3d.base.skeleton import Skeleton
 from mocap3d.lift.encoding import feature_count
 from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, save_weights
 from mocap3d.nets.temporal import TemporalLifter
+from mocap3d.train.device import check_device
+from mocap3d.train.lifter_log import draw_curve, keep_rows, write_row
+from mocap3d.train.run_folder import CHECKPOINT, asked_to_stop, check_folder, fitting, make_folder, read_checkpoint
 from mocap3d.train.semi_supervised_data import Examples, ViewBank
 from mocap3d.train.semi_supervised_losses import (
     Predicted,
@@ -42,11 +44,15 @@ from mocap3d.train.semi_supervised_settings import SemiSupervisedSettings
 
 __all__ = [
     "SemiSupervisedSettings",
+    "semi_supervised_settings_of",
     "train_semi_supervised",
 ]
 
 _REPORT_S = 60.0  # seconds from one measurement and checkpoint to the next
 _STATURE_M = 1.70  # bodies are learned at their own size: this only says that lifting by default leaves it
+_LOSSES = ("pose", "trajectory", "back_projection", "bones")
+_COLUMNS = ("step", *(f"{name}_loss" for name in _LOSSES), "held_out_mpjpe_mm", "held_out_root_mm")  # of the log
+_KEYS = ("settings", "pose", "trajectory", "optimizer", "step")  # of a checkpoint
 _STD_UNSEEN = 3.0  # how much larger the expected error of a joint is that was not seen
 
 
@@ -59,7 +65,7 @@ class _Banks:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Run:
-    """The moving parts of a training."""
+    """The moving parts of a training; ``losses`` are added up since the last report, ``counted`` steps ago."""
 
     settings: SemiSupervisedSettings
     skeleton: Skeleton
@@ -68,6 +74,8 @@ class _Run:
     optimizer: torch.optim.AdamW
     device: str
     step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    counted: int = 0
 
     def predict(self, examples: Examples) -> Predicted:
         """Run both networks."""
@@ -79,6 +87,32 @@ class _Run:
     def networks(self) -> tuple[TemporalLifter, TemporalLifter]:
         """Both."""
         return self.pose, self.trajectory
+
+    def save(self, checkpoint: Path) -> None:
+        """Write everything that a later run needs to go on."""
+        state = {
+            "settings": asdict(self.settings),
+            "pose": self.pose.state_dict(),
+            "trajectory": self.trajectory.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "losses": self.losses,
+            "counted": self.counted,
+        }
+        with atomic_path(checkpoint) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on where the run that wrote the checkpoint was."""
+        state = read_checkpoint(checkpoint, _KEYS)
+        with fitting(checkpoint):
+            if SemiSupervisedSettings(**state["settings"]) != self.settings:
+                raise InputError(f"{checkpoint} was made with other settings")
+            self.pose.load_state_dict(state["pose"])
+            self.trajectory.load_state_dict(state["trajectory"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = int(state["step"])
+            self.losses, self.counted = dict(state.get("losses", {})), int(state.get("counted", 0))
 
 
 def train_semi_supervised(
@@ -93,37 +127,65 @@ def train_semi_supervised(
 ) -> Path:
     """Train a lifter on labelled and unlabelled people.
 
+    Ctrl-C (and SIGTERM) ends the step, saves a checkpoint, and raises KeyboardInterrupt; a second one raises at once.
+
     Args:
         data: motion-data file with cameras and views, 2D and 3D of the same joints.
         settings: how to train.
         run_dir: folder for checkpoint, log and result.
         unlabelled_data: another such file with the unlabelled people; their 3D joints are not looked at.
         resume: go on with the checkpoint in ``run_dir``; the result equals that of an uninterrupted run.
-        device: torch device.
+        device: "cpu", "cuda" or "cuda:1" and so on.
         progress: called about every minute with the row that was added to the log.
 
     Returns:
         The weights file ``run_dir/lifter.npz``.
 
     Raises:
-        InputError: no data, a run is already there (or none to resume), or its settings differ.
-        FileFormatError: not a motion-data file.
+        InputError: no data, no such device, a run is already there (or none to resume), or its settings differ.
+        FileFormatError: not a motion-data file, or a damaged checkpoint or log.
     """
     folder = Path(run_dir)
+    check_device(device)
+    check_folder(folder, resume=resume)
     banks = _banks(Path(data), Path(unlabelled_data or data), settings)
-    run = _start(settings, banks, folder, resume, device)
-    totals: dict[str, float] = {}
-    since, begin = run.step, time.monotonic()
-    while run.step < settings.steps:
-        for name, loss in _step(run, banks).items():
-            totals[name] = totals.get(name, 0.0) + loss
-        if run.step == settings.steps or time.monotonic() - begin >= _REPORT_S:
-            means = {name: total / (run.step - since) for name, total in totals.items()}
-            row = _report(run, banks.held_out, folder, means)
-            if progress is not None:
-                progress(row)
-            totals, since, begin = {}, run.step, time.monotonic()
+    run = _start(settings, banks, device)
+    if resume:
+        run.load(folder / CHECKPOINT)
+        keep_rows(folder / "log.csv", run.step, _COLUMNS)
+    make_folder(folder)
+    _train(run, banks, folder, progress)
     return _export(run, banks, folder / "lifter.npz")
+
+
+def semi_supervised_settings_of(checkpoint: Path) -> SemiSupervisedSettings:
+    """The settings that a checkpoint was made with.
+
+    Raises:
+        InputError: there is no checkpoint.
+        FileFormatError: it is damaged, or of something else.
+    """
+    state = read_checkpoint(checkpoint, _KEYS)
+    with fitting(checkpoint):
+        return SemiSupervisedSettings(**state["settings"])
+
+
+def _train(run: _Run, banks: _Banks, folder: Path, progress: Callable[[dict[str, Any]], None] | None) -> None:
+    """Take steps until all are taken, or somebody wants it to stop; report and save in between and at the end."""
+    begin = time.monotonic()
+    with asked_to_stop() as asked:
+        while run.step < run.settings.steps:
+            for name, loss in _step(run, banks).items():
+                run.losses[name] = run.losses.get(name, 0.0) + loss
+            run.counted += 1
+            if run.step == run.settings.steps or time.monotonic() - begin >= _REPORT_S:
+                row = _report(run, banks.held_out, folder)
+                if progress is not None:
+                    progress(row)
+                begin = time.monotonic()
+            if asked.is_set():
+                run.save(folder / CHECKPOINT)
+                raise KeyboardInterrupt
 
 
 def _banks(data: Path, unlabelled_data: Path, settings: SemiSupervisedSettings) -> _Banks:
@@ -145,14 +207,8 @@ def _banks(data: Path, unlabelled_data: Path, settings: SemiSupervisedSettings) 
     return banks
 
 
-def _start(settings: SemiSupervisedSettings, banks: _Banks, folder: Path, resume: bool, device: str) -> _Run:
-    """A new run, or the one whose checkpoint lies in the folder."""
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise InputError(f"{folder} holds a run already: resume it, or choose another folder")
-    if resume and not checkpoint.is_file():
-        raise InputError(f"there is no {checkpoint} to resume")
-    folder.mkdir(parents=True, exist_ok=True)
+def _start(settings: SemiSupervisedSettings, banks: _Banks, device: str) -> _Run:
+    """A new run."""
     torch.manual_seed(settings.seed)
     skeleton = banks.labelled.skeleton
     pose, trajectory = (
@@ -169,18 +225,9 @@ def _start(settings: SemiSupervisedSettings, banks: _Banks, folder: Path, resume
     _expect_distance(trajectory, banks.labelled)
     parameters = [*pose.parameters(), *trajectory.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    run = _Run(
+    return _Run(
         settings=settings, skeleton=skeleton, pose=pose, trajectory=trajectory, optimizer=optimizer, device=device
     )
-    if resume:
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        if state["settings"] != asdict(settings):
-            raise InputError(f"{checkpoint} was made with other settings")
-        pose.load_state_dict(state["pose"])
-        trajectory.load_state_dict(state["trajectory"])
-        optimizer.load_state_dict(state["optimizer"])
-        run.step = state["step"]
-    return run
 
 
 @torch.no_grad()
@@ -255,34 +302,17 @@ def _measure(run: _Run, bank: ViewBank) -> tuple[np.ndarray[Any, Any], float]:
     return np.concatenate(joints), float(np.concatenate(roots).mean())
 
 
-def _report(run: _Run, held_out: ViewBank, folder: Path, losses: dict[str, float]) -> dict[str, Any]:
-    """Measure, write a row of the log, save the checkpoint."""
+def _report(run: _Run, held_out: ViewBank, folder: Path) -> dict[str, Any]:
+    """Measure, write a row of the log, draw the curve, save the checkpoint."""
     joints_m, root_m = _measure(run, held_out)
-    row: dict[str, Any] = {
-        "step": run.step,
-        **{
-            f"{name}_loss": round(losses.get(name, 0.0), 5)
-            for name in ("pose", "trajectory", "back_projection", "bones")
-        },
-        "held_out_mpjpe_mm": round(1000 * float(joints_m.mean()), 2),
-        "held_out_root_mm": round(1000 * root_m, 2),
-    }
+    losses = [round(run.losses.get(name, 0.0) / max(run.counted, 1), 5) for name in _LOSSES]
+    run.losses, run.counted = {}, 0
+    errors_mm = round(1000 * float(joints_m.mean()), 2), round(1000 * root_m, 2)
+    row = dict(zip(_COLUMNS, (run.step, *losses, *errors_mm), strict=True))
     log = folder / "log.csv"
-    fresh = not log.exists()
-    with log.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-    state = {
-        "settings": asdict(run.settings),
-        "pose": run.pose.state_dict(),
-        "trajectory": run.trajectory.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "step": run.step,
-    }
-    with atomic_path(folder / "checkpoint.pt") as temporary:
-        torch.save(state, temporary)
+    write_row(log, row)
+    draw_curve(log, folder / "curve.png")
+    run.save(folder / CHECKPOINT)
     return row
 
 

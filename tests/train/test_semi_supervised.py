@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -267,6 +269,71 @@ def test_a_training_that_was_stopped_equals_one_that_was_not(
         np.testing.assert_array_equal(load_weights(parts).arrays[name], array, err_msg=name)
 
 
+def test_the_log_of_a_training_that_was_killed_repeats_no_row(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a row that was written before its checkpoint and is written again by the run that goes on; no curve."""
+    monkeypatch.setattr(semi_supervised, "_REPORT_S", 0.0)
+    save, saved = semi_supervised._Run.save, []
+
+    def save_or_die(run: semi_supervised._Run, checkpoint: Path) -> None:
+        if len(saved) == 2:
+            raise SystemExit
+        saved.append(run.step)
+        save(run, checkpoint)
+
+    monkeypatch.setattr(semi_supervised._Run, "save", save_or_die)
+    with pytest.raises(SystemExit):
+        train_semi_supervised(data, TINY, tmp_path / "run")
+    assert steps_logged(tmp_path / "run") == [1, 2, 3]
+    monkeypatch.setattr(semi_supervised._Run, "save", save)
+    train_semi_supervised(data, TINY, tmp_path / "run", resume=True)
+    assert steps_logged(tmp_path / "run") == [1, 2, 3, 4, 5, 6]
+    assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def steps_logged(run: Path) -> list[int]:
+    """The column "step" of a log."""
+    with (run / "log.csv").open() as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def test_ctrl_c_ends_the_step_and_saves(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a minute lost to Ctrl-C, losses reported without what came before, and a resume that must be told who."""
+    train_semi_supervised(data, TINY, tmp_path / "whole")
+    step = semi_supervised._step
+
+    def step_and_interrupt(run: semi_supervised._Run, banks: semi_supervised._Banks) -> dict[str, float]:
+        if run.step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(run, banks)
+
+    monkeypatch.setattr(semi_supervised, "_step", step_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train_semi_supervised(data, TINY, tmp_path / "parts")
+    assert torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True)["step"] == 4
+    monkeypatch.setattr(semi_supervised, "_step", step)
+    resumed = ["train", "semi-supervised", str(data), "-o", str(tmp_path / "parts"), "--resume"]
+    assert CliRunner().invoke(app, resumed).exit_code == 0
+    assert (tmp_path / "parts" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
+
+
+def test_the_command_says_how_to_go_on(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches an interrupted run of which nobody says how to go on with it."""
+    step = semi_supervised._step
+
+    def step_and_interrupt(run: semi_supervised._Run, banks: semi_supervised._Banks) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(run, banks)
+
+    monkeypatch.setattr(semi_supervised, "_step", step_and_interrupt)
+    who = ["--labelled", "one", "--unlabelled", "two", "--held-out", "three", "--channels", "8", "--window", "9"]
+    command = ["train", "semi-supervised", str(data), "-o", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, [*command, "--unlabelled-data", str(data), *who])
+    assert done.exit_code == 130
+    assert f"mocap3d {' '.join(command)} --unlabelled-data {data} --resume" in done.output
+
+
 def test_what_cannot_be_trained_is_refused(data: Path, tmp_path: Path) -> None:
     """Catches people on two sides, labels that are not there, a run that is overwritten or mixed with another."""
     with pytest.raises(InputError, match="two sides"):
@@ -302,4 +369,7 @@ def test_the_command(data: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     meta = load_weights(tmp_path / "run" / "lifter.npz").meta
     assert (meta.window, meta.causal, meta.encoding, meta.trained["steps"]) == (9, True, "screen-normalised", 2)
-    assert CliRunner().invoke(app, [*arguments, "--resume", "--window", "10"]).exit_code == 2
+    assert CliRunner().invoke(app, [*arguments, "--window", "10"]).exit_code == 2
+    alone = CliRunner().invoke(app, arguments[:5])
+    assert alone.exit_code == 2
+    assert "--labelled, --unlabelled, --held-out" in " ".join(alone.output.split())
