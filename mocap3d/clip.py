@@ -93,6 +93,29 @@ class Clip:
             write(motion, target, **options)
         return paths
 
+    def stream(self, address: str = "127.0.0.1:39539", *, person: int = 1, loop: bool = False) -> int:
+        """Play one person of the first shot to a VMC listener in real time (an avatar's program; needs mocap3d[live]).
+
+        Args:
+            address: HOST:PORT.
+            person: the number of the performance.
+            loop: begin again at the end, until Ctrl-C.
+
+        Returns:
+            How many frames were sent.
+
+        Raises:
+            InputError: there is no such person, or the address cannot be reached.
+            MissingExtraError: python-osc is not installed.
+        """
+        from mocap3d.output.vmc import stream_motion
+
+        shot = self.performances[0].shot
+        people = {performance.person: performance for performance in self.performances if performance.shot == shot}
+        if person not in people:
+            raise InputError(f"there is no person {person}; there are {', '.join(map(str, sorted(people)))}")
+        return stream_motion(people[person].motion, address, loop=loop)
+
     def paths(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Name the files that ``save`` writes, one per performance."""
         target = Path(path)
