@@ -17,6 +17,7 @@ import numpy as np
 from mocap3d.data_prep.bvh_body import BodyJoints, body_joints, drop_t_pose
 from mocap3d.data_prep.cmu import gaze_correction_rad, place_face
 from mocap3d.data_prep.motion_sequence import MotionSequence
+from mocap3d.data_prep.part_origin import begun_with
 from mocap3d.data_prep.takes import Group, write_groups
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
@@ -68,7 +69,8 @@ def prepare_bvh(
         )
         for subject, files in sorted(by_subject.items())
     ]
-    return write_groups(Path(out), groups, one_body=one_body, progress=progress)
+    origin = begun_with("BVH", source, joints=joints.name, licence=licence)
+    return write_groups(Path(out), groups, origin, one_body=one_body, progress=progress)
 
 
 def _subject(folder: Path, path: Path) -> str:

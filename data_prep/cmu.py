@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from mocap3d.data_prep.acclaim import Bone, bone_ends, read_amc, read_asf
 from mocap3d.data_prep.motion_sequence import MotionSequence
+from mocap3d.data_prep.part_origin import begun_with
 from mocap3d.data_prep.takes import Group, write_groups
 from numpy.typing import NDArray
 
@@ -169,7 +170,7 @@ def prepare_cmu(
             )
             for subject, paths in clips.items()
         ]
-        return write_groups(Path(out), groups, one_body=one_body, progress=progress)
+        return write_groups(Path(out), groups, begun_with("CMU", source), one_body=one_body, progress=progress)
 
 
 def _convert_subject(subject: str, clips: Sequence[Path]) -> list[MotionSequence]:

@@ -29,6 +29,7 @@ from typing import Final
 import numpy as np
 from mocap3d.data_prep.cmu import FOREARM_PER_RADIUS, LEG_PER_STATURE, STATURE_M, acclaim_takes, unpacked_tar
 from mocap3d.data_prep.motion_sequence import MotionSequence
+from mocap3d.data_prep.part_origin import begun_with
 from mocap3d.data_prep.takes import Group, write_groups
 from numpy.typing import NDArray
 
@@ -72,20 +73,22 @@ def prepare_hdm05(
     if joints not in (None, HUMAN36M_17, LIFTER_20):
         raise InputError(f"HDM05 can be brought to human36m-17 or lifter-20, not to {joints.name if joints else None}")
     path = Path(source)
+    cuts = begun_with("HDM05's .npz", source, joints=HUMAN36M_17.name)
     if path.is_file() and path.suffix == ".npz":
-        return write_groups(Path(out), _npz_groups(path, joints), one_body=one_body, progress=progress)
+        return write_groups(Path(out), _npz_groups(path, joints), cuts, one_body=one_body, progress=progress)
     with unpacked_tar(path) as folder:
         clips = sorted(folder.rglob("*.amc"))
         arrays = sorted(folder.rglob("*.npz"))
         if clips:
             groups = _acclaim_groups(clips, joints or LIFTER_20)
+            origin = begun_with("HDM05's ASF/AMC files", source, joints=(joints or LIFTER_20).name)
         elif arrays:
-            groups = _npz_groups(arrays[0], joints)
+            groups, origin = _npz_groups(arrays[0], joints), cuts
         elif next(folder.rglob("*.c3d"), None) is not None:
             raise InputError(f"{source} holds C3D files: markers on the skin, not joints; take HDM05's ASF/AMC files")
         else:
             raise InputError(f"no .npz and no .amc files of HDM05 under {source}")
-        return write_groups(Path(out), groups, one_body=one_body, progress=progress)
+        return write_groups(Path(out), groups, origin, one_body=one_body, progress=progress)
 
 
 def read_hdm05_npz(path: Path) -> dict[str, NDArray[np.int16]]:

@@ -17,13 +17,14 @@ from mocap3d.data_prep.human36m_archive import unpacked
 from mocap3d.data_prep.human36m_cameras import CAMERA_IDS, SUBJECTS, human36m_cameras
 from mocap3d.data_prep.human36m_detect import MoveNetVideos, VideoDetector, find_videos
 from mocap3d.data_prep.human36m_form import Form, Recording
-from mocap3d.data_prep.human36m_joints import joints_from_32
+from mocap3d.data_prep.human36m_joints import TARGETS, joints_from_32
 from mocap3d.data_prep.human36m_keypoints import find_keypoints, first_frames, read_keypoints
 from mocap3d.data_prep.human36m_names import official_name, takes
 from mocap3d.data_prep.human36m_positions import find_npz, find_positions
 from mocap3d.data_prep.human36m_room import true_view
 from mocap3d.data_prep.human36m_text import find_text
 from mocap3d.data_prep.motion_file import MotionSequence, MotionWriter
+from mocap3d.data_prep.part_origin import begun_with
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.skeleton import Skeleton
@@ -65,11 +66,13 @@ def prepare_human36m(
         The path of the file.
 
     Raises:
-        InputError: no form found, files missing (the message names the first), or detections asked for a form that has
-            lost where people stood in the videos.
+        InputError: no form found, files missing (the message names the first), other joints, a ``.part`` of another
+            form, source or joints, or detections asked for a form that has lost where people stood in the videos.
         FileFormatError: a file that cannot be read.
         MissingExtraError: cdflib is needed.
     """
+    if joints.name not in TARGETS:
+        raise InputError(f"Human3.6M can be brought to {' or '.join(TARGETS)}, not to {joints.name}")
     detector = MoveNetVideos(detect) if isinstance(detect, str) else detect
     with unpacked(Path(source)) as folders:
         form = find_form(folders)
@@ -80,7 +83,8 @@ def prepare_human36m(
         keypoints = [path for folder in folders for path in find_keypoints(folder)]
         if not form.as_recorded and (detector or keypoints):
             raise InputError(f"{form.name} has lost where people stood: joints seen in the videos do not fit it")
-        with MotionWriter(Path(out), extend=detector is not None) as writer:
+        origin = begun_with(f"Human3.6M, {form.name}", source, joints=joints.name)
+        with MotionWriter(Path(out), extend=detector is not None, origin=origin) as writer:
             job = _Job(form=form, folders=folders, writer=writer, joints=joints, partial=partial)
             videos = job.videos(detector, source) if detector else {}
             tell = _Counter(progress, sum(map(len, form.files.values())) + len(videos))

@@ -18,12 +18,13 @@ MODEL and DETECTOR are free names; "true" is the detector that projects the true
 predictions carry ``complete``, written last.
 
 Writing is one piece at a time into ``NAME.part`` beside the target, which is renamed when all is there: a crash leaves
-no half file, and the next run goes on with the ``.part``.
+no half file, and the next run goes on with the ``.part``, if that was begun with the same source and options.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,7 @@ from mocap3d.data_prep.motion_read import view_names as view_names
 from mocap3d.data_prep.motion_sequence import MotionPrediction as MotionPrediction
 from mocap3d.data_prep.motion_sequence import MotionSequence as MotionSequence
 from mocap3d.data_prep.motion_sequence import check_points, plain_name
+from mocap3d.data_prep.part_origin import check_origin, forget_origin, write_origin
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
@@ -56,28 +58,38 @@ class MotionWriter:
     """Writes a motion-data file piece by piece; a context manager that renames on success.
 
     Raises:
-        InputError: the target cannot be written.
+        InputError: the target cannot be written, or a ``.part`` was begun with something else.
         FileFormatError: a ``.part`` of an earlier run is not a motion-data file.
     """
 
-    def __init__(self, path: Path, *, extend: bool = False) -> None:
+    def __init__(self, path: Path, *, extend: bool = False, origin: Mapping[str, str] | None = None) -> None:
         """Open ``path``'s ``.part`` and go on with what an interrupted run left there.
 
         Args:
             path: the target.
             extend: when there is no ``.part``, begin with a copy of the target instead of an empty file.
+            origin: `part_origin.begun_with`; must be that of the ``.part``. None asks nothing.
         """
         self._path = path
         self._part = path.with_name(path.name + ".part")
+        copied = extend and path.is_file() and not self._part.exists()
         try:
-            if extend and path.is_file() and not self._part.exists():
+            if copied:
                 shutil.copyfile(path, self._part)
             self._file = h5py.File(self._part, "a")
         except OSError as error:
             raise InputError(f"cannot write {self._part} ({error}); if it is a damaged rest, delete it") from None
-        if not len(self._file.attrs):
-            self._file.attrs.update({"format": FORMAT, "version": VERSION})
-        check_header(self._file, self._part)
+        try:
+            if not len(self._file.attrs):
+                self._file.attrs.update({"format": FORMAT, "version": VERSION})
+            check_header(self._file, self._part)
+            if origin is not None and len(self._file) and not copied:
+                check_origin(self._file, self._part, origin)
+            elif origin is not None:
+                write_origin(self._file, origin)
+        except InputError:
+            self._file.close()
+            raise
 
     def has(self, subject: str, action: str, skeleton: Skeleton | None = None) -> bool:
         """Whether the sequence is already there, whole (and in that skeleton)."""
@@ -187,6 +199,8 @@ class MotionWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Rename the finished file into place; after an error the ``.part`` stays for the next run."""
+        if kind is None:
+            forget_origin(self._file)
         self._file.close()
         if kind is None:
             self._part.replace(self._path)

@@ -27,6 +27,7 @@ from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from mocap3d.data_prep.mpi_inf_3dhp_cameras import read_calibration
 from mocap3d.data_prep.one_body import on_one_body
+from mocap3d.data_prep.part_origin import begun_with
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
@@ -113,7 +114,8 @@ def prepare_mpi_inf_3dhp(
     unknown = sorted(set(found) - set(FRAMES_AND_FPS))
     if unknown:
         raise InputError(f"the rate of {', '.join(unknown)} is not known; there are {', '.join(FRAMES_AND_FPS)}")
-    with MotionWriter(Path(out)) as writer:
+    origin = begun_with("MPI-INF-3DHP", source, joints=joints.name, one_body=one_body)
+    with MotionWriter(Path(out), origin=origin) as writer:
         for done, (name, path) in enumerate(found.items(), start=1):
             _write(writer, name, path, one_body=one_body)
             if progress is not None:

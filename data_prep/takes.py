@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_read import read_sequences, sequence_names
 from mocap3d.data_prep.motion_sequence import MotionSequence
 from mocap3d.data_prep.one_body import on_one_body
+from mocap3d.data_prep.part_origin import begun_with
 
 from mocap3d.base.errors import InputError
 
@@ -33,25 +34,32 @@ class Group:
 
 
 def write_groups(
-    out: Path, groups: Sequence[Group], *, one_body: bool, progress: Callable[[int, int], None] | None
+    out: Path,
+    groups: Sequence[Group],
+    origin: Mapping[str, str],
+    *,
+    one_body: bool,
+    progress: Callable[[int, int], None] | None,
 ) -> Path:
     """Convert and write all groups; an interrupted run goes on with the first person who is not complete.
 
     Args:
         out: the HDF5 file to write.
         groups: who, one after another.
+        origin: `part_origin.begun_with`, all that decides what the groups hold.
         one_body: put everybody on the one reference body.
         progress: called with (takes done, takes in all) after each person.
 
     Raises:
-        InputError: two takes of one person have one name; and all that ``convert`` raises.
+        InputError: two takes of one person have one name, or an interrupted run was begun with something else; and
+            all that ``convert`` raises.
     """
     for group in groups:
         twice = {action for action in group.actions if group.actions.count(action) > 1}
         if twice:
             raise InputError(f"two takes of {group.subject} are called {', '.join(sorted(twice))}")
     total, done = sum(len(group.actions) for group in groups), 0
-    with MotionWriter(out) as writer:
+    with MotionWriter(out, origin={**origin, "one body": "yes" if one_body else "no"}) as writer:
         for group in groups:
             if not all(writer.has(group.subject, action) for action in group.actions):
                 sequences = group.convert()
@@ -90,4 +98,5 @@ def one_body_file(source: Path | str, out: Path | str, *, progress: Callable[[in
         Group(subject=subject, actions=tuple(names), convert=partial(takes_of, subject))
         for subject, names in actions.items()
     ]
-    return write_groups(Path(out), groups, one_body=True, progress=progress)
+    origin = begun_with("a motion-data file", source)
+    return write_groups(Path(out), groups, origin, one_body=True, progress=progress)

@@ -46,6 +46,23 @@ def test_folders_are_subjects(folder, tmp_path):
     np.testing.assert_array_equal(next(read_sequences(less)).xyz_m, sequences[0].xyz_m[:, :17])
 
 
+def test_the_rest_of_another_run_is_not_gone_on_with(folder, tmp_path):
+    """Catches one file of two licences, skeletons or folders, without a word."""
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_bvh(folder, tmp_path / "o.h5", licence="CC0", progress=stop)
+    with pytest.raises(
+        InputError, match="joints lifter-20, not human36m-17; licence CC0, not CC BY; one body no, not yes"
+    ):
+        prepare_bvh(folder, tmp_path / "o.h5", licence="CC BY", joints=HUMAN36M_17, one_body=True)
+    with pytest.raises(InputError, match=r"begun with source .*takes, not .*ann; licence CC0, not unknown"):
+        prepare_bvh(folder / "ann", tmp_path / "o.h5")
+    assert len(list(read_sequences(prepare_bvh(folder, tmp_path / "o.h5", licence="CC0")))) == 4
+
+
 def test_the_gaze_is_corrected(folder, tmp_path):
     """Catches heads that lean at rest taken for people who look at the ceiling."""
     sequence = next(read_sequences(prepare_bvh(folder, tmp_path / "o.h5")))

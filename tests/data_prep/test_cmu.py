@@ -202,6 +202,10 @@ def test_an_interrupted_run_goes_on(subject, tmp_path):
         prepare_cmu(subject.parent, out, progress=lambda done, total: seen.append((done, total)))
     assert not out.exists()
     assert seen == [(2, 3)]
+    with pytest.raises(InputError, match=r"one body no, not yes: delete .*out\.h5\.part, or"):
+        prepare_cmu(subject.parent, out, one_body=True)
+    with pytest.raises(InputError, match=r"begun with source .*, not .*07: delete"):
+        prepare_cmu(subject, out)
     (subject / "07_01.amc").write_text("no longer readable, but done")
     (second / "08_01.amc").write_text(amc_text())
     prepare_cmu(subject.parent, out)

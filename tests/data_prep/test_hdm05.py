@@ -129,6 +129,25 @@ def test_one_body(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(wrist - elbow, axis=-1), 0.295, atol=1e-6)
 
 
+def test_the_rest_of_another_run_is_not_gone_on_with(tmp_path):
+    """Catches one file of two sources, forms or bodies, without a word."""
+    first = write_npz(tmp_path / "a.npz", HDM_bd_walk_001_120=motion(), HDM_mm_walk_001_120=motion())
+    write_acclaim(tmp_path / "HDM05" / "mm")
+    with pytest.raises(KeyboardInterrupt):
+        prepare_hdm05(first, tmp_path / "o.h5", progress=stop)
+    with pytest.raises(
+        InputError, match=r"form HDM05's \.npz, not HDM05's ASF/AMC files; source .*a\.npz, not .*HDM05; "
+    ):
+        prepare_hdm05(tmp_path / "HDM05", tmp_path / "o.h5")
+    with pytest.raises(InputError, match="begun with one body no, not yes: delete"):
+        prepare_hdm05(first, tmp_path / "o.h5", one_body=True)
+    assert len(list(read_sequences(prepare_hdm05(first, tmp_path / "o.h5")))) == 2
+
+
+def stop(done: int, total: int) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("motions", "message"),
     [

@@ -16,7 +16,7 @@ from mocap3d.data_prep.human36m_names import official_name
 from mocap3d.data_prep.motion_file import read_view, view_names
 
 from mocap3d.base.errors import FileFormatError, InputError
-from mocap3d.base.skeletons import COCO_17, HUMAN36M_17
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
 from mocap3d.detect.people import Detections
 
 FRAMES = 4
@@ -131,6 +131,8 @@ def test_detections_resume_video_by_video(folder, tmp_path):
     first, second = FakeDetector(stop_after=3), FakeDetector()
     with pytest.raises(KeyboardInterrupt):
         prepare_human36m(folder, out, partial=True, detect=first)
+    with pytest.raises(InputError, match="begun with joints human36m-17, not lifter-20"):
+        prepare_human36m(folder, out, partial=True, detect=second, joints=LIFTER_20)
     seen: list[tuple[int, int]] = []
     prepare_human36m(folder, out, partial=True, detect=second, progress=lambda done, total: seen.append((done, total)))
     assert sorted(first.videos + second.videos) == sorted(

@@ -20,7 +20,7 @@ from mocap3d.data_prep.human36m_room import heading_rad, place_in_room, room_poi
 from mocap3d.data_prep.motion_file import read_sequences, read_view
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
-from mocap3d.base.skeletons import HUMAN36M_17, HUMAN36M_32, LIFTER_20
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, HUMAN36M_32, LIFTER_20
 
 TILT = math.radians(20)
 # Up in the frame of the first pelvis, which leans forward by 20 degrees, and a guess that is 6 degrees off.
@@ -179,7 +179,7 @@ def test_missing_files_are_named(folder, tmp_path):
 
 
 def test_an_interrupted_run_goes_on(folder, tmp_path):
-    """Catches a second run that begins anew, a half file under the final name, and joints of two skeletons mixed."""
+    """Catches a second run that begins anew, a half file under the final name, and one of two forms or skeletons."""
     out, calls = tmp_path / "h.h5", []
 
     def stop(done: int, total: int) -> None:
@@ -190,16 +190,24 @@ def test_an_interrupted_run_goes_on(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         prepare_human36m(folder, out, partial=True, progress=stop)
     assert not out.exists()
+    with pytest.raises(InputError, match="begun with joints human36m-17, not lifter-20: delete"):
+        prepare_human36m(folder, out, partial=True, joints=LIFTER_20)
+    other = made.h5_folder(tmp_path / "other", 6, ("S1",))
+    with pytest.raises(
+        InputError, match=r"form Human3.6M, exponential-map text, not Human3.6M, the \.h5 release; source"
+    ):
+        prepare_human36m(other, out, partial=True)
     calls.clear()
     prepare_human36m(folder, out, partial=True, progress=lambda done, total: calls.append((done, total)))
     assert calls[0] == (2, 4)
     assert calls[-1] == (4, 4)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_human36m(
-            folder, tmp_path / "b.h5", partial=True, progress=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
-    prepare_human36m(folder, tmp_path / "b.h5", partial=True, joints=LIFTER_20)
-    assert {s.skeleton.name for s in read_sequences(tmp_path / "b.h5")} == {"lifter-20"}
+
+
+def test_other_joints_leave_nothing_behind(folder, tmp_path):
+    """Catches a rest that stands in the way of the next try with the right joints."""
+    with pytest.raises(InputError, match="human36m-17 or lifter-20, not to coco-17"):
+        prepare_human36m(folder, tmp_path / "h.h5", partial=True, joints=COCO_17)
+    assert not list(tmp_path.glob("h.h5*"))
 
 
 def test_detections_do_not_fit_people_who_were_moved(folder, tmp_path):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -19,6 +21,7 @@ from mocap3d.data_prep.motion_file import (
     sequence_names,
     view_names,
 )
+from mocap3d.data_prep.part_origin import begun_with
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.camera import Camera
@@ -240,6 +243,46 @@ def test_a_finished_file_can_be_extended(tmp_path):
     with MotionWriter(path, extend=True) as writer:
         assert writer.has("B", "walk")
     assert [s.subject for s in read_sequences(path)] == ["A", "B"]
+
+
+HERE = begun_with("A set", "here", joints="coco-17", one_body=False)
+
+
+def interrupted(path, **options):
+    """A ``.part`` with one sequence in it."""
+    writer = MotionWriter(path, **options)
+    writer.add(sequence())
+    writer.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+
+
+def test_a_rest_is_gone_on_with_only_by_the_run_that_began_it(tmp_path):
+    """Catches a file of two data sets or options, a rest of nobody knows what, and a message that shows no way out."""
+    path = tmp_path / "m.h5"
+    interrupted(path, origin=HERE)
+    for changed, says in (
+        (begun_with("A set", "there", joints="coco-17", one_body=False), f"source {Path('here').resolve()}, not "),
+        (begun_with("B set", "here", joints="coco-17", one_body=True), "form A set, not B set; one body no, not yes: "),
+        (begun_with("A set", "here", joints="coco-17"), "one body no, not none: "),
+    ):
+        with pytest.raises(InputError, match=re.escape(says)) as raised:
+            MotionWriter(path, origin=changed)
+        assert str(raised.value).endswith(f"delete {path}.part, or use the same options")
+    with MotionWriter(path, origin=dict(HERE)) as writer:
+        assert writer.has("A", "walk")
+    with h5py.File(path) as file:
+        assert set(file.attrs) == {"format", "version"}  # a finished file says nothing of folders
+    with MotionWriter(path, extend=True, origin=begun_with("A set", "moved")):
+        pass  # a finished file is completed from wherever the originals are now
+    interrupted(tmp_path / "old.h5")
+    with pytest.raises(InputError, match=r"does not say what it was begun with; delete .*old\.h5\.part"):
+        MotionWriter(tmp_path / "old.h5", origin=HERE)
+
+
+def test_a_rest_with_nothing_in_it_is_anybodys(tmp_path):
+    """Catches a first try with a wrong source that must be cleared away by hand."""
+    MotionWriter(tmp_path / "m.h5", origin=begun_with("A set", "wrong")).__exit__(InputError, InputError(), None)
+    with MotionWriter(tmp_path / "m.h5", origin=HERE) as writer:
+        writer.add(sequence())
 
 
 @settings(max_examples=30)

@@ -129,6 +129,8 @@ def test_an_interrupted_run_goes_on(tmp_path):
     with pytest.raises(FileFormatError, match=r"annot\.mat"):
         prepare_mpi_inf_3dhp(tmp_path / "data", out)
     assert not out.exists()
+    with pytest.raises(InputError, match=r"begun with source .*data, not .*; one body no, not yes: delete"):
+        prepare_mpi_inf_3dhp(tmp_path, out, one_body=True)
     bad.write_bytes(good)
     (tmp_path / "data" / "S1" / "Seq1" / "annot.mat").write_bytes(b"no longer readable, but done")
     seen = []

@@ -212,9 +212,17 @@ def test_a_whole_file(tmp_path):
     with pytest.raises(InputError, match="choose another name"):
         one_body_file(out, out)
 
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one_body_file(tmp_path / "own.h5", tmp_path / "again.h5", progress=stop)
+    with pytest.raises(InputError, match=r"source .*own\.h5, not .*one\.h5"):
+        one_body_file(out, tmp_path / "again.h5")
+
 
 def test_takes_of_one_name_are_refused(tmp_path):
     """Catches a take that silently replaces another."""
     group = Group(subject="a", actions=("walk", "walk"), convert=list)
     with pytest.raises(InputError, match="two takes of a are called walk"):
-        write_groups(tmp_path / "o.h5", [group], one_body=False, progress=None)
+        write_groups(tmp_path / "o.h5", [group], {}, one_body=False, progress=None)
