@@ -29,7 +29,7 @@ _WORDS = (b"{", b"}", b"[", b"]", b'"', b"\\", b"<", b">", b",", b":", b"\n", b"
           b"../../x", b"\xe2\x80\xae", b"[" * 2000, b"{" * 2000, b'{"a":' * 2000)  # fmt: skip
 
 
-def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
+def mutations(data: bytes, count: int, seed: int, start: int = 0) -> Iterator[bytes]:
     """Make damaged copies of a file: each has one to six changes, is not the original, and at most twice as long.
 
     Flipped bits, bytes put in, taken out, repeated or exchanged, ends cut off, blocks swapped, numbers in text and in
@@ -39,9 +39,10 @@ def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
         data: the file; empty data gets bytes put in.
         count: how many.
         seed: another one gives other copies.
+        start: the number of the first copy.
     """
     longest = 2 * len(data) + 64
-    for n in range(count):
+    for n in range(start, start + count):
         rng = Random(f"{seed} {n}")
         changed = bytearray(data)
         for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):

@@ -1,0 +1,129 @@
+"""Reading damaged files: what may happen, and for each format its reader and the files to damage.
+
+A new format is one line in ``FORMATS``, which ``scripts/fuzz`` reads; a format's own test calls ``assert_survives``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mutations import mutations
+
+from mocap3d.base.errors import Mocap3dError, Mocap3dWarning
+from mocap3d.base.humanoid import humanoid_rig
+from mocap3d.base.motion import Motion
+from mocap3d.base.rotations import rotvec_to_wxyz
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "assert_survives",
+    "data_folder",
+    "example",
+    "is_read",
+    "named",
+    "seed_files",
+    "seeds_in",
+]
+
+_LARGEST_SEED = 100_000  # bytes; in longer files damage seldom meets a header
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of one format come about and are read.
+
+    Attributes:
+        reader: ``module:function``, called with a path.
+        suffix: of its files.
+        make: ``module:function`` of a writer, called with ``example()`` and a path; or a function of this file, called
+            with a folder in which it leaves one file or more.
+        found: pattern of real files below the data folder.
+    """
+
+    reader: str
+    suffix: str
+    make: str | Callable[[Path], object]
+    found: str = ""
+
+
+FORMATS = {
+    "bvh": Format("mocap3d.output.bvh:read_bvh", ".bvh", "mocap3d.output.bvh:write_bvh", "bvh_files/*.bvh"),
+}
+
+
+def example(frames: int = 5) -> Motion:
+    """A person who moves a little; small, so that damage meets every part of its file."""
+    rig = humanoid_rig()
+    rotvec = np.random.default_rng(0).normal(size=(frames, len(rig.skeleton), 3)) * 0.3
+    root_m = rig.offsets_m[0] + np.arange(frames)[:, None] * [0.01, 0.0, 0.02]
+    return Motion(rig=rig, fps=30, local_wxyz=rotvec_to_wxyz(rotvec), root_m=root_m)
+
+
+def named(what: str) -> Callable[..., Any]:
+    """Import ``module:function``."""
+    module, function = what.split(":")
+    loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def seed_files(format_: Format, folder: Path, data: Path | None = None) -> list[Path]:
+    """Make the files to damage in an empty folder, and add the smaller real ones of the data folder."""
+    if isinstance(format_.make, str):
+        named(format_.make)(example(), folder / f"written{format_.suffix}")
+    else:
+        format_.make(folder)
+    return seeds_in(format_, folder, data)
+
+
+def seeds_in(format_: Format, folder: Path, data: Path | None = None) -> list[Path]:
+    """List the files to damage that were made, and the smaller real ones."""
+    made = sorted(path for path in folder.iterdir() if path.suffix == format_.suffix)
+    found = sorted(data.glob(format_.found)) if data is not None and format_.found else []
+    return made + [path for path in found if path.stat().st_size <= _LARGEST_SEED]
+
+
+def is_read(read: Callable[[Path], object], path: Path) -> bool:
+    """Read a damaged file: True when it was read, False when it was refused by one of our errors.
+
+    Any other exception comes out, and so does a warning that is not ours, as an error.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", Mocap3dWarning)
+        try:
+            read(path)
+        except Mocap3dError:
+            return False
+    return True
+
+
+def assert_survives(
+    read: Callable[[Path], object], seeds: Sequence[Path], folder: Path, count: int = 2000, seed: int = 0
+) -> None:
+    """Read ``count`` damaged copies of the seed files; a finding is left in ``folder``, and the message names it."""
+    refused = 0
+    for n, original in enumerate(seeds):
+        damaged = folder / f"damaged-{n}{original.suffix}"
+        share = count // len(seeds) + (n < count % len(seeds))
+        for k, data in enumerate(mutations(original.read_bytes(), share, seed)):
+            damaged.write_bytes(data)
+            try:
+                refused += not is_read(read, damaged)
+            except Exception as error:
+                error.add_note(f"copy {k} of {original.name} with seed {seed}, kept as {damaged}")
+                raise
+    assert refused > count / 20, f"only {refused} of {count} damaged files were refused: was anything damaged?"
+
+
+def data_folder() -> Path | None:
+    """The folder of real recordings: $MOCAP3D_DATA, or ../shared/data beside the repository; None without one."""
+    folder = Path(os.environ.get("MOCAP3D_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+    return folder if folder.is_dir() else None
