@@ -11,6 +11,7 @@ from bodies import small_training
 from torch import Tensor
 
 STEPS = 20
+KINDS = ("whole", "short", "frozen")
 SETTINGS: dict[str, Any] = {"precision": "fp32", "dropout": 0.0, "batch": 16, "steps": STEPS, "warm_up": 1}
 
 
@@ -22,19 +23,28 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
     return windows, torch.randn(16, 1, 64, generator=generator, dtype=torch.float64).abs() / 3
 
 
-def train(run: Any, part: slice) -> dict[str, Tensor]:
-    """Learn from one part of each batch; returns weights, statistics and moving average."""
+def train(run: Any, part: slice, kind: str = "whole") -> dict[str, Tensor]:
+    """Learn from one part of each batch; returns weights, statistics and moving average.
+
+    Args:
+        run: a training.
+        part: of the batch.
+        kind: "whole" windows from the start; "short" ones as long as the last block has not joined; "frozen": whole
+            windows, and statistics that stay as they are.
+    """
     from mocap3d.train.lifter_step import follow_schedule, learn
 
+    run.model.train(kind != "frozen")
     for step in range(STEPS):
         follow_schedule(run)
-        learn(run, *(tensor[part] for tensor in batch(step)))
+        windows, truth = (tensor[part] for tensor in batch(step))
+        learn(run, windows[:, 3:6] if kind == "short" and run.begins else windows, truth)
     states = {"model": run.model.state_dict(), "average": run.average.state_dict()}
     return {f"{kind}.{name}": tensor.clone() for kind, state in states.items() for name, tensor in state.items()}
 
 
 def work(rank: int, folder: str) -> None:
-    """One of the two: train with shared and with separate statistics, write both results."""
+    """One of the two: train in each of `KINDS` and with separate statistics, write all results."""
     from mocap3d.train import lifter_run
     from mocap3d.train.ranks import Ranks
 
@@ -43,7 +53,7 @@ def work(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     ranks = Ranks(rank=rank, count=2)
     part = slice(8 * rank, 8 * rank + 8)
-    results = {"shared": train(lifter_run.LifterRun.new(small_training(**SETTINGS), ranks), part)}
+    results = {kind: train(lifter_run.LifterRun.new(small_training(**SETTINGS), ranks), part, kind) for kind in KINDS}
     lifter_run.share_statistics = lambda model: None
     results["separate"] = train(lifter_run.LifterRun.new(small_training(**SETTINGS), ranks), part)
     results["said"] = {"elapsed_s": torch.tensor(ranks.agreed(10.0 + rank))}

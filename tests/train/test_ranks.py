@@ -22,31 +22,44 @@ def results(tmp_path_factory):
     torch.multiprocessing.spawn(two_ranks.work, args=(str(folder),), nprocs=2)
     torch.set_default_dtype(torch.float64)
     try:
-        alone = two_ranks.train(LifterRun.new(small_training(**two_ranks.SETTINGS)), slice(None))
+        alone = {
+            kind: two_ranks.train(LifterRun.new(small_training(**two_ranks.SETTINGS)), slice(None), kind)
+            for kind in two_ranks.KINDS
+        }
     finally:
         torch.set_default_dtype(torch.float32)
     return alone, *(torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2))
 
 
-def test_two_processes_equal_one_with_the_joined_batch(results):
-    """Catches gradients that are added up or clipped apart, and statistics or an average of one half only."""
-    alone, first, second = results
-    assert first["shared"].keys() == alone.keys()
+@pytest.mark.parametrize("kind", two_ranks.KINDS)
+def test_two_processes_equal_one_with_the_joined_batch(results, kind):
+    """Catches gradients that are added up or clipped apart, statistics or an average of one half, a block left out."""
+    alone, first, second = results[0][kind], results[1][kind], results[2][kind]
+    assert first.keys() == alone.keys()
     begun = LifterRun.new(small_training(**two_ranks.SETTINGS)).model.state_dict()
     for name, tensor in alone.items():
         if not tensor.is_floating_point():
             continue  # how many batches a normalisation has seen is not looked at
-        torch.testing.assert_close(first["shared"][name], tensor, atol=1e-6, rtol=0, msg=name)
-        torch.testing.assert_close(second["shared"][name], tensor, atol=1e-6, rtol=0, msg=name)
-    learned = alone["model.shrink.weight"] - begun["shrink.weight"]
-    assert float(learned.abs().max()) > 1e-3  # there was something to be equal about
+        torch.testing.assert_close(first[name], tensor, atol=1e-6, rtol=0, msg=name)
+        torch.testing.assert_close(second[name], tensor, atol=1e-6, rtol=0, msg=name)
+    for layer in ("shrink", "blocks.0.point.linear"):
+        learned = alone[f"model.{layer}.weight"] - begun[f"{layer}.weight"]
+        assert float(learned.abs().max()) > 1e-3  # there was something to be equal about
+
+
+def test_the_kinds_differ(results):
+    """Catches windows that are not short, and statistics that are not frozen."""
+    alone, _, _ = results
+    name = "model.expand.norm.running_mean"
+    assert float((alone["short"][name] - alone["whole"][name]).abs().max()) > 1e-3
+    assert float(alone["frozen"][name].abs().max()) == 0
 
 
 def test_separate_statistics_would_not_do(results):
     """Catches a comparison that nothing can fail."""
     alone, first, second = results
     name = "model.expand.norm.running_mean"
-    assert float((first["separate"][name] - alone[name]).abs().max()) > 1e-3
+    assert float((first["separate"][name] - alone["whole"][name]).abs().max()) > 1e-3
     assert float((first["separate"][name] - second["separate"][name]).abs().max()) > 1e-3
 
 
