@@ -7,17 +7,18 @@ Source: Ionescu et al., Human3.6M, TPAMI 2014; http://vision.imar.ro/human3.6m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from mocap3d.data_prep.cmu import gaze_correction_rad
 from mocap3d.data_prep.human36m_archive import unpacked
 from mocap3d.data_prep.human36m_cameras import CAMERA_IDS, SUBJECTS, human36m_cameras
 from mocap3d.data_prep.human36m_detect import MoveNetVideos, VideoDetector, find_videos
 from mocap3d.data_prep.human36m_form import Form, Recording
-from mocap3d.data_prep.human36m_joints import TARGETS, joints_from_32
+from mocap3d.data_prep.human36m_joints import TARGETS, constructed_head, joints_from_32
 from mocap3d.data_prep.human36m_keypoints import find_keypoints, first_frames, read_keypoints
 from mocap3d.data_prep.human36m_names import official_name, takes
 from mocap3d.data_prep.human36m_positions import find_npz, find_positions
@@ -28,7 +29,7 @@ from mocap3d.data_prep.part_origin import begun_with
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.skeleton import Skeleton
-from mocap3d.base.skeletons import HUMAN36M_17
+from mocap3d.base.skeletons import HUMAN36M_17, LIFTER_20
 
 __all__ = ["FPS", "LICENCE", "TRUE_VIEW", "find_form", "prepare_human36m"]
 
@@ -57,7 +58,7 @@ def prepare_human36m(
         source: a folder (or .tgz, .tar, .zip) that holds one of the forms that `find_form` knows, at any depth.
         out: the HDF5 file to write. With ``detect``, one that is there is completed.
         joints: HUMAN36M_17 or LIFTER_20; the face point of the latter needs the exponential-map form, in others it is
-            missing (NaN, confidence 0).
+            constructed from head and shoulders, with confidence 0.
         partial: take what is there; otherwise all seven subjects and their 30 takes must be.
         detect: a network for the videos (``mocap3d.data_prep.human36m_detect``), or its name.
         progress: called with (sequences and videos done, in all).
@@ -159,7 +160,11 @@ class _Job:
                 continue
             for camera in human36m_cameras(subject).values():
                 self.writer.add_camera(subject, camera)
+            pitch_rad = self._face_pitch_rad(subject)
             for recording in self.form.read(subject, files, wanted):
+                if recording.world_from_head is None:
+                    head = constructed_head(recording.xyz_m)
+                    recording = replace(recording, world_from_head=head, face_pitch_rad=pitch_rad)
                 self._write(subject, recording)
                 tell()
 
@@ -203,12 +208,23 @@ class _Job:
                 self.writer.add_view(subject, take, camera, detector.name, *seen, detector.skeleton)
             tell()
 
+    def _face_pitch_rad(self, subject: str) -> float:
+        """How far to turn up the faces that are constructed; all takes of the subject are read for it."""
+        if self.form.rotations or self.joints != LIFTER_20:
+            return 0.0
+        files = self.form.files[subject]
+        heads = [constructed_head(recording.xyz_m) for recording in self.form.read(subject, files, frozenset(files))]
+        return gaze_correction_rad(np.concatenate(heads))
+
     def _write(self, subject: str, recording: Recording) -> None:
         xyz_m = joints_from_32(recording.xyz_m, self.joints, recording.world_from_head, recording.face_pitch_rad)
         sequence = MotionSequence.seen(subject, recording.take, xyz_m.astype(np.float32), FPS, self.joints, LICENCE)
+        if self.joints == LIFTER_20 and not self.form.rotations:
+            sequence.confidence[:, LIFTER_20.index("face")] = 0  # constructed, not seen
         self.writer.add(sequence)
+        seen_m = np.where(sequence.confidence[..., None] > 0, xyz_m, np.nan)
         for name, camera in human36m_cameras(subject).items():
-            xy_px, confidence = true_view(camera, xyz_m)
+            xy_px, confidence = true_view(camera, seen_m)
             self.writer.add_view(subject, recording.take, name, TRUE_VIEW, xy_px, confidence, self.joints)
 
     def _done(self, subject: str, take: str) -> bool:

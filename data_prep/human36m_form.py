@@ -47,6 +47,7 @@ class Form:
         expected: (subject, take) -> the file that should be there, for messages; None when nobody has it.
         read: (subject, its takes, the wanted takes) -> the wanted takes, one after another.
         as_recorded: whether people stand where they stood in the videos.
+        rotations: whether its recordings know how the head is turned.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Form:
     expected: Callable[[str, str], str | None]
     read: Callable[[str, Mapping[str, tuple[Path, ...]], frozenset[str]], Iterator[Recording]]
     as_recorded: bool = True
+    rotations: bool = False
 
 
 def checked_joints(values: NDArray[np.generic], path: Path, what: str = "") -> NDArray[np.float64]:

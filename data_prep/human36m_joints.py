@@ -12,7 +12,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import HUMAN36M_17, HUMAN36M_32, LIFTER_20
 
-__all__ = ["TARGETS", "joints_from_32"]
+__all__ = ["TARGETS", "constructed_head", "joints_from_32"]
 
 TARGETS: Final = {skeleton.name: skeleton for skeleton in (HUMAN36M_17, LIFTER_20)}
 
@@ -28,8 +28,8 @@ def joints_from_32(
     Args:
         xyz_m: (T, 32, 3) of HUMAN36M_32, world metres, Y up.
         target: HUMAN36M_17 or LIFTER_20.
-        world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z; without it the face point of
-            LIFTER_20 stays NaN.
+        world_from_head: (T, 3, 3), the identity for an upright head that looks along +Z, recorded or of
+            `constructed_head`; without it the face point of LIFTER_20 stays NaN.
         face_pitch_rad: turns the face point up about the head's left-right axis (`cmu.gaze_correction_rad`).
 
     Returns:
@@ -48,3 +48,25 @@ def joints_from_32(
     if target is LIFTER_20 and world_from_head is not None:
         place_face(picked, world_from_head, face_pitch_rad)
     return picked
+
+
+def constructed_head(xyz_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How heads are turned, where only positions are known: up from neck to head, left as the shoulders are.
+
+    A head that is turned against the shoulders is not seen to be.
+
+    Args:
+        xyz_m: (T, 32, 3) of HUMAN36M_32, world metres, Y up.
+
+    Returns:
+        world_from_head (T, 3, 3), the identity for an upright head that looks along +Z.
+    """
+    at = {name: xyz_m[:, HUMAN36M_32.index(name)] for name in ("neck", "head", "left_shoulder", "right_shoulder")}
+    up = _unit(at["head"] - at["neck"])
+    across = at["left_shoulder"] - at["right_shoulder"]
+    left = _unit(across - up * (across * up).sum(axis=-1, keepdims=True))
+    return np.stack([left, up, np.cross(left, up)], axis=-1)
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))

@@ -45,7 +45,12 @@ def find_text(folder: Path) -> Form | None:
     if not any(files.values()):
         return None
     return Form(
-        name="exponential-map text", files=_without_copies(files), expected=_expected, read=_read, as_recorded=False
+        name="exponential-map text",
+        files=_without_copies(files),
+        expected=_expected,
+        read=_read,
+        as_recorded=False,
+        rotations=True,
     )
 
 

@@ -129,7 +129,9 @@ def _coco_view(sequence: MotionSequence, camera: Camera) -> Pose2D:
     """The true points of COCO-17, attached to the body as in training, through the lens."""
     from mocap3d.train.body import coco_points  # NumPy only
 
-    known_m = np.where(sequence.confidence[..., None] > 0, sequence.xyz_m.astype(np.float64), np.nan)
+    known = sequence.confidence > 0
+    known[:, LIFTER_20.index("face")] = True  # NaN, or constructed where a data set does not hold it, as in training
+    known_m = np.where(known[..., None], sequence.xyz_m.astype(np.float64), np.nan)
     xy_px, in_front = project(camera, coco_points(known_m).xyz_m)
     confidence = (in_front & np.isfinite(xy_px).all(axis=-1)).astype(np.float64)
     return Pose2D(xy_px=xy_px, confidence=confidence, fps=sequence.fps, skeleton=COCO_17, camera_name=camera.name)

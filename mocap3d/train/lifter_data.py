@@ -160,8 +160,10 @@ class MotionBank:
             name = f"{sequence.subject}/{sequence.action}"
             if sequence.skeleton.name not in (skeleton.name, LIFTER_20.name):
                 raise InputError(f"{name} has the joints {sequence.skeleton.name}, the lifter learns {skeleton.name}")
-            if not np.isfinite(sequence.xyz_m).all():
-                raise InputError(f"{name} has joints that were not seen; the lifter learns from complete bodies")
+            lost = ~np.isfinite(sequence.xyz_m[:, : len(skeleton)]).all(axis=(0, 2))
+            if lost.any():
+                joints = ", ".join(np.array(skeleton.joint_names)[lost])
+                raise InputError(f"{name} has joints that were not seen ({joints}): the lifter learns complete bodies")
         frames = np.array([len(sequence.xyz_m) for sequence in sequences])
         return cls(
             xyz_m=np.concatenate([sequence.xyz_m[:, : len(skeleton)] for sequence in sequences]),

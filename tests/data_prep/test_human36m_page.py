@@ -13,6 +13,8 @@ import human36m as made
 import pytest
 from mocap3d.data_prep.motion_file import read_sequences, view_names
 
+from mocap3d.lift.lifter_weights import load_weights
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "train-on-human36m.md"
 FRAMES = 12
@@ -51,6 +53,12 @@ def test_the_page_runs(desk):
     assert view_names(desk / "h36m.h5", "S9", "walking_1")["60457274"] == ("movenet_thunder", "true")
     assert len(list(read_sequences(desk / "h36m_text.h5"))) == 60
     assert (desk / "runs" / "s8" / "lifter.npz").is_file()
+    assert {sequence.skeleton.name for sequence in read_sequences(desk / "h36m20.h5")} == {"lifter-20"}
+    metas = [load_weights(desk / "runs" / name / "lifter.npz").meta for name in ("coco", "causal")]
+    assert [(meta.input_skeleton, meta.output_skeleton, meta.causal) for meta in metas] == [
+        ("coco-17", "lifter-20", False),
+        ("coco-17", "lifter-20", True),
+    ]
     assert len(list(read_sequences(desk / "results.h5"))) > 50
 
 

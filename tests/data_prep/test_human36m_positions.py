@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tarfile
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import cdflib
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifters import random_lifter
 from mocap3d.data_prep.human36m import find_form, prepare_human36m
 from mocap3d.data_prep.human36m_cameras import human36m_cameras
 from mocap3d.data_prep.human36m_cdf import read_cdf_mm
@@ -22,7 +24,10 @@ from mocap3d.data_prep.motion_file import read_cameras, read_sequences, read_vie
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.projection import project
-from mocap3d.base.skeletons import HUMAN36M_17, HUMAN36M_32, LIFTER_20
+from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, HUMAN36M_32, LIFTER_20
+from mocap3d.protocol import LifterProtocol, evaluate_lifter
+from mocap3d.protocol.views import plan_views
+from mocap3d.train.lifter_data import MotionBank
 
 FRAMES = 6
 PICKED = [HUMAN36M_32.index(name) for name in HUMAN36M_17.joint_names]
@@ -149,17 +154,66 @@ def test_the_better_form_is_preferred_and_none_is_said(official, tmp_path):
         prepare_human36m(tmp_path / "absent", tmp_path / "h.h5")
 
 
-def test_a_face_that_is_not_known_is_missing(official, tmp_path):
-    """Catches a face point that was made up where the form holds no rotations, and toes lost with it."""
+def test_a_face_that_is_not_known_is_constructed_and_says_so(official, tmp_path):
+    """Catches a face behind or beside the head, or too high, one that passes for seen, and toes lost with it."""
     source = tmp_path / "one"
     shutil.copytree(official / "S1", source / "S1")
     out = prepare_human36m(source, tmp_path / "h.h5", joints=LIFTER_20, partial=True)
-    sequence = next(read_sequences(out))
     face, toe = LIFTER_20.index("face"), LIFTER_20.index("left_toe")
-    assert np.isnan(sequence.xyz_m[:, face]).all()
-    assert (sequence.confidence[:, face] == 0).all()
-    true_m = made.walk_of("S1", sequence.action, FRAMES).xyz_mm[:, HUMAN36M_32.index("left_toe")] / 1000
-    np.testing.assert_allclose(sequence.xyz_m[:, toe], true_m, atol=1e-5)
+    pitches = []
+    for sequence in read_sequences(out):
+        walked = made.walk_of("S1", sequence.action, FRAMES)
+        true_m = walked.xyz_mm[:, HUMAN36M_32.index("left_toe")] / 1000
+        np.testing.assert_allclose(sequence.xyz_m[:, toe], true_m, atol=1e-5)
+        neck, head = (walked.xyz_mm[:, HUMAN36M_32.index(name)] / 1000 for name in ("neck", "head"))
+        ahead = (sequence.xyz_m[:, face] - (neck + head) / 2) / 0.20
+        np.testing.assert_allclose(np.linalg.norm(ahead, axis=-1), 1, atol=1e-4)
+        turn = walked.world_from_bone[:, HUMAN36M_32.index("neck")]  # heads of these walkers follow their shoulders
+        np.testing.assert_allclose((ahead * turn[:, :, 0]).sum(axis=-1), 0, atol=1e-4)
+        assert (np.abs((ahead * turn[:, :, 1]).sum(axis=-1)) < 0.5).all()
+        assert ((ahead * turn[:, :, 2]).sum(axis=-1) > 0.8).all()
+        pitches += np.degrees(np.arcsin(ahead[:, 1])).tolist()
+        assert (sequence.confidence[:, face] == 0).all()
+        assert (np.delete(sequence.confidence, face, axis=1) == 1).all()
+        view = read_view(out, "S1", sequence.action, "54138969", "true")
+        assert (view.confidence[:, face] == 0).all()
+        assert (view.confidence[:, toe] == 1).all()
+    assert np.median(pitches) == pytest.approx(-8.0, abs=0.01)  # as of everybody else's gaze
+
+
+def test_constructed_faces_do_not_depend_on_where_a_run_was_interrupted(official, tmp_path):
+    """Catches a gaze that is levelled over those takes only that were still to be read."""
+    source = tmp_path / "one"
+    shutil.copytree(official / "S1", source / "S1")
+
+    def stop(done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_human36m(source, tmp_path / "parts.h5", joints=LIFTER_20, partial=True, progress=stop)
+    parts = prepare_human36m(source, tmp_path / "parts.h5", joints=LIFTER_20, partial=True)
+    whole = prepare_human36m(source, tmp_path / "whole.h5", joints=LIFTER_20, partial=True)
+    for a, b in zip(read_sequences(parts), read_sequences(whole), strict=True):
+        np.testing.assert_array_equal(a.xyz_m, b.xyz_m)
+
+
+@pytest.mark.parametrize("folder", [made.h5_folder, made.npz_folder])
+def test_the_coco_variant_learns_from_positions(folder, tmp_path):
+    """Catches a form of which no lifter of coco-17 can be trained, or on which none can be judged."""
+    out = prepare_human36m(
+        folder(tmp_path / "data", 12, ("S1", "S9")), tmp_path / "h.h5", joints=LIFTER_20, partial=True
+    )
+    bank = MotionBank.read(out, frozenset({"S1"}))
+    assert np.isfinite(bank.xyz_m).all()
+    assert (bank.contacts >= 0).all()
+    weights = random_lifter(fps=Fraction(50), channels=8, dilations=(1,))
+    found = evaluate_lifter(out, weights, protocol=LifterProtocol(subjects=("S9",)))
+    assert len(found.present["S9"]) == 30
+    views = plan_views(out, ("S9",), "true", COCO_17)
+    sequence = next(read_sequences(out, frozenset({"S9"})))
+    seen = views.read(sequence, read_cameras(out, "S9")["54138969"])
+    assert (seen.confidence == 1).all()  # the points of the face hang on the constructed one, as in training
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------
