@@ -13,8 +13,12 @@ import functools
 import hashlib
 import io
 import json
+import math
+import re
+import tokenize
 import zipfile
-from dataclasses import asdict, dataclass
+import zlib
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -47,10 +51,18 @@ TRAJECTORY_OUTPUTS = 4
 """The root beside the ray that the virtual camera looks along (x, y in metres), the logarithm of its distance times the
 encoding's scale, and the logarithm of that logarithm's expected error."""
 
+_RATES = (1, 1000)
+_LONGEST_DILATION = 10_000
+_LENGTHS_M = (1e-6, 1e3)  # no person and no error of one is smaller or larger
+_LARGEST = float(np.finfo(np.float16).max)
+_RATE = re.compile(r"[0-9]{1,20}(/0*[1-9][0-9]{0,19}|\.[0-9]{1,20})?")
+_BROKEN = (ArithmeticError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError, SyntaxError,
+           TypeError, ValueError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifterMeta:
-    """What a lifter is and how to feed it.
+    """What a lifter is and how to feed it. Lengths are NaN until they have been measured.
 
     Attributes:
         architecture: "temporal-residual": see ``temporal.py``.
@@ -95,8 +107,22 @@ class LifterMeta:
         """Check what later code relies on."""
         if self.architecture != "temporal-residual" or self.root not in ("origin", "predicted"):
             raise InputError(f"no lifter of this version: architecture {self.architecture!r}, root {self.root!r}")
-        if not self.dilations or min(self.dilations) < 0:
-            raise InputError(f"dilations must be one or more numbers from 0, got {self.dilations}")
+        for name in ("encoding", "input_skeleton", "output_skeleton", "licence"):
+            _require(isinstance(getattr(self, name), str), name, getattr(self, name), "text")
+        for name in ("causal", "direct", "trajectory", "contacts"):
+            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        _require(_is_count(self.channels, 1), "channels", self.channels, "a whole number from 1")
+        dilate = isinstance(self.dilations, tuple) and all(_is_count(d, 0, _LONGEST_DILATION) for d in self.dilations)
+        wanted = f"one or more whole numbers from 0 to {_LONGEST_DILATION}"
+        _require(dilate and len(self.dilations) > 0, "dilations", self.dilations, wanted)
+        rated = isinstance(self.fps, Fraction) and _RATES[0] <= self.fps <= _RATES[1]
+        _require(rated, "fps", self.fps, "a frame rate from {} to {}".format(*_RATES))
+        wanted = "metres, from {:g} to {:g}".format(*_LENGTHS_M)
+        _require(_is_length(self.stature_m), "stature_m", self.stature_m, wanted)
+        for name in ("std_m", "std_unseen_m"):
+            values = getattr(self, name)
+            _require(isinstance(values, tuple) and all(map(_is_length, values)), name, values, wanted)
+        _require(isinstance(self.trained, dict), "trained", self.trained, "an object of JSON")
 
     @property
     def inputs(self) -> int:
@@ -135,7 +161,7 @@ class LifterWeights:
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        """Check that every array of the architecture is there with its shape."""
+        """Check that all has been measured and every array of the architecture is there, with its shape and finite."""
         joints = len(self.meta.skeletons[1])
         if not len(self.meta.std_m) == len(self.meta.std_unseen_m) == joints:
             raise InputError(f"std_m and std_unseen_m need one value for each of {joints} joints")
@@ -144,6 +170,11 @@ class LifterWeights:
         if found != expected:
             wrong = sorted(set(found.items()) ^ set(expected.items()))
             raise InputError(f"the arrays do not fit the architecture, differing in {wrong[:4]}")
+        for name in ("stature_m", "std_m", "std_unseen_m"):
+            _require(np.isfinite(getattr(self.meta, name)).all(), name, getattr(self.meta, name), "measured, not NaN")
+        for name, array in self.arrays.items():
+            if not np.isfinite(array).all():
+                raise InputError(f"{name} holds numbers that are not finite")
 
 
 def array_shapes(meta: LifterMeta) -> dict[str, tuple[int, ...]]:
@@ -164,8 +195,11 @@ def save_weights(weights: LifterWeights, path: Path) -> None:
     """Write a lifter as NPZ, arrays in fp16.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or a weight is too large for fp16.
     """
+    for name, array in weights.arrays.items():
+        if array.size and np.abs(array).max() > _LARGEST:
+            raise InputError(f"{name} holds numbers beyond {_LARGEST:g}, which the file cannot hold")
     meta = {"format": FORMAT, "version": VERSION, **asdict(weights.meta), "fps": str(weights.meta.fps)}
     arrays: dict[str, Any] = {name: array.astype(np.float16) for name, array in weights.arrays.items()}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -193,16 +227,52 @@ def _load(path: Path) -> LifterWeights:
     try:
         content = path.read_bytes()
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"]))
-            arrays = {name: file[name].astype(np.float32) for name in file.files if name != "meta"}
-        return LifterWeights(meta=_meta(meta), arrays=arrays, sha256=hashlib.sha256(content).hexdigest())
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            meta = _meta(str(file["meta"]))
+            arrays = {name: _floats(name, file[name]) for name in file.files if name != "meta"}
+        return LifterWeights(meta=meta, arrays=arrays, sha256=hashlib.sha256(content).hexdigest())
+    except _BROKEN as error:
         raise FileFormatError(f"not the weights of a lifter: {error}", path=path) from None
 
 
-def _meta(fields: dict[str, Any]) -> LifterMeta:
-    if (fields.pop("format"), fields.pop("version")) != (FORMAT, VERSION):
-        raise ValueError(f"expected format {FORMAT} version {VERSION}")
+def _meta(text: str) -> LifterMeta:
+    """What JSON says, as types of ours."""
+    try:
+        said = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"meta is no JSON: {error}") from None
+    if not isinstance(said, dict):
+        raise InputError(f"meta must be an object of JSON, got {str(said)[:80]}")
+    if (said.pop("format", None), said.pop("version", None)) != (FORMAT, VERSION):
+        raise InputError(f"expected a meta of format {FORMAT}, version {VERSION}")
+    known = {field.name for field in fields(LifterMeta)}
+    if said.keys() - known:
+        raise InputError(f"meta has unknown fields: {', '.join(sorted(said.keys() - known))}")
     for name in ("dilations", "std_m", "std_unseen_m"):
-        fields[name] = tuple(fields[name])
-    return LifterMeta(**{**fields, "fps": Fraction(fields["fps"])})
+        if isinstance(said.get(name), list):
+            said[name] = tuple(said[name])
+    if _RATE.fullmatch(str(said.get("fps"))):
+        said["fps"] = Fraction(str(said["fps"]))
+    return LifterMeta(**said)
+
+
+def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float32]:
+    if array.dtype.kind != "f":
+        raise InputError(f"{name} must hold floating-point numbers, got {array.dtype}")
+    with np.errstate(over="ignore"):  # infinite then, and refused
+        return array.astype(np.float32)
+
+
+def _require(fits: bool | np.bool_, name: str, value: object, wanted: str) -> None:
+    if not fits:
+        raise InputError(f"{name} must be {wanted}, got {str(value)[:80]}")
+
+
+def _is_count(value: object, least: int, most: float = math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_length(value: object) -> bool:
+    """Metres, or NaN."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return math.isnan(value) or _LENGTHS_M[0] <= value <= _LENGTHS_M[1]
