@@ -1,0 +1,98 @@
+"""The named points of a moving body that C3D, TRC and CSV carry: its joints and a few more that are fixed to bones.
+
+They are a ``Pose3D``: points over time with names, a rate and "not seen" is all that these formats hold. Its skeleton
+has the tree of the rig; the additional points hang under the joints that they follow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import heel_offsets_m
+from mocap3d.base.kinematics import forward
+from mocap3d.base.motion import Motion
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.rig import Rig, Tip
+from mocap3d.base.rotations import wxyz_rotate
+from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
+from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.output.bvh.names import mirror_from_names, unique_names
+
+__all__ = ["as_points", "marker_skeleton", "markers", "virtual_markers"]
+
+
+def markers(motion: Motion) -> Pose3D:
+    """Place the joints and the virtual markers of a motion in the world.
+
+    The synthetic joint above several roots is left out. ``confidence`` is 1 everywhere; ``std_m`` and ``views`` are 0,
+    since a motion does not know them.
+
+    Returns:
+        (T, J + K, 3) points in metres: joints in the order of the rig, then what ``virtual_markers`` lists.
+    """
+    rig = motion.rig
+    fixed = virtual_markers(rig)
+    parents = [marker.parent for marker in fixed]
+    offsets_m = np.array([marker.offset_m for marker in fixed]).reshape(-1, 3)
+    world_m, world_wxyz = forward(motion)
+    fixed_m = world_m[:, parents] + wxyz_rotate(world_wxyz[:, parents], offsets_m)
+    xyz_m = np.concatenate([world_m[:, _first(rig) :], fixed_m], axis=1)
+    return Pose3D(
+        xyz_m=xyz_m,
+        confidence=np.ones(xyz_m.shape[:2]),
+        std_m=np.zeros(xyz_m.shape[:2]),
+        views=np.zeros(xyz_m.shape[:2], dtype=np.int64),
+        fps=motion.fps,
+        skeleton=marker_skeleton(rig),
+        frame="world",
+    )
+
+
+def virtual_markers(rig: Rig) -> tuple[Tip, ...]:
+    """List the points that are fixed to joints: the tips of the rig (toes, hands, top of the head), and the heels.
+
+    Only the mocap3d humanoid has heels, ``leftHeel`` and ``rightHeel``: of other rigs nobody knows where they are.
+    """
+    toes = {HUMANOID_22.index("leftToes"), HUMANOID_22.index("rightToes")}
+    if rig.skeleton != HUMANOID_22 or not toes <= {tip.parent for tip in rig.tips}:
+        return rig.tips
+    heels = (
+        Tip(name=f"{side}Heel", parent=HUMANOID_22.index(f"{side}Foot"), offset_m=offset_m)
+        for side, offset_m in zip(("left", "right"), heel_offsets_m(rig), strict=True)
+    )
+    return (*rig.tips, *heels)
+
+
+def marker_skeleton(rig: Rig) -> Skeleton:
+    """Name the markers of a rig and hang each under the joint that it follows; repeated names are numbered."""
+    skeleton = rig.skeleton
+    first = _first(rig)
+    fixed = virtual_markers(rig)
+    count = len(skeleton) - first
+    names = unique_names([*skeleton.joint_names[first:], *(marker.name for marker in fixed)])
+    parents = [parent - first for parent in skeleton.parents[first:]] + [marker.parent - first for marker in fixed]
+    # What hung under the synthetic joint hangs under the first root: a skeleton has one root.
+    parents = [ROOT] + [max(parent, 0) for parent in parents[1:]]
+    mirror = [partner - first if partner >= first else j for j, partner in enumerate(skeleton.mirror[first:])] + [
+        count + partner for partner in mirror_from_names(names[count:])
+    ]
+    return Skeleton(name=f"{skeleton.name}-markers", joint_names=names, parents=tuple(parents), mirror=tuple(mirror))
+
+
+def as_points(source: Motion | Pose3D) -> Pose3D:
+    """Take the markers of a motion, or points as they are.
+
+    Raises:
+        InputError: the points are in the axes of a camera; files hold places in the world.
+    """
+    if isinstance(source, Motion):
+        return markers(source)
+    if source.frame != "world":
+        raise InputError(f"only points in the world can be written, these are in the {source.frame} frame")
+    return source
+
+
+def _first(rig: Rig) -> int:
+    """Tell at which joint a body begins: behind the synthetic one, if there is one."""
+    return int(rig.skeleton.joint_names[0] == SEVERAL_ROOTS and len(rig.skeleton) > 1)
