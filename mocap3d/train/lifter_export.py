@@ -110,8 +110,8 @@ def export_lifter(
         trained: how long it was trained; JSON values.
         out: the NPZ file.
     """
-    std_m = np.maximum(measured["std_m"], STD_FLOOR_M)
-    unseen_m = np.array(measured["std_unseen_m"])
+    seen_m, unseen_m = np.array(measured["std_m"]), np.array(measured["std_unseen_m"])
+    std_m = np.maximum(np.where(np.isfinite(seen_m), seen_m, unseen_m), STD_FLOOR_M)
     unseen_m = np.where(np.isfinite(unseen_m), np.maximum(unseen_m, std_m), 2 * std_m)
     meta = replace(
         _meta(settings),

@@ -55,6 +55,15 @@ def test_a_lifter_that_never_said_how_sure_it_is_is_left_alone(tmp_path):
     assert np.isfinite(load_weights(tmp_path / "w.npz").arrays["shrink.bias"]).all()
 
 
+def test_a_joint_that_was_never_seen_is_as_unsure_as_unseen(tmp_path):
+    """Catches a training whose end cannot be written: expected errors that are NaN are refused."""
+    network, settings = trained(False, (1, 3))
+    never = {"std_m": [0.0, float("nan"), *[0.04] * 18], "std_unseen_m": [float("nan"), 0.3, *[0.2] * 18]}
+    export_lifter(network, settings, MEASURED | never, 1.81, {}, tmp_path / "w.npz")
+    meta = load_weights(tmp_path / "w.npz").meta
+    assert (meta.std_m[:3], meta.std_unseen_m[:3]) == ((0.005, 0.3, 0.04), (0.01, 0.3, 0.2))
+
+
 def test_the_file_says_what_it_is(tmp_path):
     """Catches expected errors of zero or NaN, which weights 1 / std**2 would make infinite, and lost figures."""
     network, settings = trained(True, (1, 3))
