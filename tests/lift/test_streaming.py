@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mocap3d.base.errors import InputError
 from mocap3d.lift.streaming import StreamingLifter, multiply_adds
+from mocap3d.lift.temporal import run_lifter
 from mocap3d.nets.lifter_on_device import run_on_device
 from mocap3d.nets.temporal import TemporalLifter
 
@@ -59,6 +60,20 @@ def test_a_long_stream_does_not_drift(causal):
     weights = random_lifter(causal=causal, dilations=(1, 3, 9, 27))
     clip, stream = features(400), StreamingLifter(weights)
     np.testing.assert_allclose(np.stack(streamed(stream, clip) + stream.flush()), dense(weights, clip), atol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("frames", [100, 243, 500])
+def test_243_frames_equal_the_dense_pass(causal, frames):
+    """Catches the longest window there is, cut off: clips shorter than it, as long, and longer."""
+    weights = random_lifter(causal=causal, dilations=(1, 3, 9, 27, 81), trajectory=True, contacts=True, direct=True)
+    clip, stream = features(frames), StreamingLifter(weights)
+    assert (weights.meta.window, stream.delay) == (243, 0 if causal else 121)
+    at_once = streamed(stream, clip)
+    assert len(at_once) == (frames if causal else max(frames - 121, 0))
+    found = np.stack(at_once + stream.flush())
+    np.testing.assert_allclose(found, dense(weights, clip), atol=1e-5)
+    np.testing.assert_allclose(found, run_lifter(weights, clip), atol=1e-5)
 
 
 @pytest.mark.parametrize("end", ["reset", "flush"])
