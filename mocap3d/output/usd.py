@@ -4,7 +4,8 @@ Written in metres, +Y up, one time code for each frame from 0 on, ``timeCodesPer
 made of ASCII identifiers, as every reader takes them; the true names stand in ``jointNames``. Rotations and places are
 float32, as the schema has them. Tips are left out: UsdSkel has joints only.
 
-Needs the extra mocap3d[usd] (usd-core).
+Needs the extra mocap3d[usd] (usd-core). Text is safe to read from strangers; of a binary file that was tampered with,
+OpenUSD's own reader may never come to an end.
 
 Reference:
     UsdSkel schemas, https://openusd.org/release/api/_usd_skel__schemas.html
@@ -41,7 +42,7 @@ __all__ = ["read_usd", "write_usd"]
 _Floats = NDArray[np.float64]
 
 _FORMATS: Final = (".usda", ".usdc", ".usd", ".usdz")
-_MOST_FRAMES: Final = 2_000_000
+_FRAMES_PER_SAMPLE: Final = 1000  # between keys that are set by hand; beyond it a time is broken
 _RIGID: Final = 1e-3  # how far a joint's axes may be from unit length
 _Y_UP_FROM_Z_UP: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
@@ -105,7 +106,7 @@ def read_usd(path: str | os.PathLike[str]) -> Motion:
         if found is None:
             raise FileFormatError("no skeleton (UsdSkel) in it", path=Path(path))
         return _Reader(stage, UsdSkel.Skeleton(found), Path(path)).motion()
-    except Tf.ErrorException as error:
+    except (Tf.ErrorException, TypeError) as error:  # TypeError: an attribute of another type than the schema's
         raise FileFormatError(f"broken USD file: {str(error).splitlines()[-1]}", path=Path(path)) from error
 
 
@@ -282,8 +283,10 @@ class _Reader:
             return codes or [0.0], as_fps(per_second)
         steps = np.diff(codes)
         if not np.allclose(steps, steps[0], rtol=0, atol=1e-6 * max(abs(codes[0]), abs(codes[-1]), 1.0)):
-            codes = [float(code) for code in range(math.floor(codes[0]), math.ceil(codes[-1]) + 1)][:_MOST_FRAMES]
-            steps = np.ones(1)
+            first, last = math.floor(codes[0]), math.ceil(codes[-1])
+            if last - first > _FRAMES_PER_SAMPLE * len(codes):
+                raise self.error(f"{len(codes)} time samples lie {last - first} time codes apart")
+            codes, steps = [float(code) for code in range(first, last + 1)], np.ones(1)
         return codes, as_fps(round(per_second / float(np.median(steps)), 6))
 
     def local(self, code: float | None) -> _Floats:

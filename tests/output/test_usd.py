@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,7 +16,6 @@ from mocap3d.base.motion_edits import split, together
 from mocap3d.output.usd import read_usd, write_usd
 
 pxr = pytest.importorskip("pxr")
-import contextlib
 
 from pxr import Gf, Usd, UsdGeom, UsdSkel  # noqa: E402
 
@@ -157,6 +157,25 @@ def test_scaled_joints_are_refused(wild_motion, tmp_path):
     (tmp_path / "b.usda").write_text(text)
     with pytest.raises(FileFormatError, match="scaled"):
         read_usd(tmp_path / "b.usda")
+
+
+def test_a_time_that_never_ends_is_refused(wild_motion, tmp_path):
+    """Catches a reader that counts to 10^18 because one key says so."""
+    write_usd(wild_motion, tmp_path / "a.usda")
+    text = (tmp_path / "a.usda").read_text().replace("59: [", "1000000000000000000: [")
+    (tmp_path / "b.usda").write_text(text)
+    with pytest.raises(FileFormatError, match="time codes apart"):
+        read_usd(tmp_path / "b.usda")
+
+
+def test_uneven_keys_are_read_at_every_time_code(wild_motion, tmp_path):
+    """Catches frames that take as long as the gap between two keys."""
+    write_usd(wild_motion, tmp_path / "a.usda")
+    lines = (tmp_path / "a.usda").read_text().splitlines(keepends=True)
+    (tmp_path / "b.usda").write_text("".join(line for line in lines if not line.lstrip().startswith(("7: [", "8: ["))))
+    found = read_usd(tmp_path / "b.usda")
+    assert (len(found), found.fps) == (60, wild_motion.fps)
+    np.testing.assert_allclose(forward(found)[0][9:], forward(wild_motion)[0][9:], atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".usda", ".usdc"])
