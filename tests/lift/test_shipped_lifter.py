@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-import walker
 from scipy.spatial import procrustes
+from walker_views import walk_seen_from
 
-from mocap3d.base.camera import Camera
-from mocap3d.base.pose import Pose2D
-from mocap3d.base.skeletons import COCO_17, LIFTER_20
+from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.lifter_weights import load_weights
 from mocap3d.lift.monocular import lift_pose2d
 
 LIMBS = [
     j for j, name in enumerate(LIFTER_20.joint_names) if name.split("_")[-1] in "shoulder elbow wrist hip knee ankle"
 ]
-FACE = {"nose": (0, -0.03, 0.11), "left_eye": (0.03, 0.01, 0.08), "right_eye": (-0.03, 0.01, 0.08),
-        "left_ear": (0.07, 0, 0), "right_ear": (-0.07, 0, 0)}  # fmt: skip
-
-
-def walk_seen_from(azimuth_deg, fps=30):
-    """The walker as joints in the camera's axes (T, 20, 3), and as COCO-17 pixels of a camera 5 m beside its path."""
-    world_m, _ = walker.walk(seconds=2.0, fps=fps)
-    azimuth = np.radians(azimuth_deg)
-    backward = np.array([np.sin(azimuth), 0, np.cos(azimuth)])
-    cam_from_world = np.stack([np.cross([0, 1, 0], backward), [0, -1, 0], -backward])
-    middle = world_m[:, 0].mean(axis=0) * [1, 0, 1] + [0, 1.2, 0]
-    cam_m = (world_m - middle - 5 * backward) @ cam_from_world.T
-    head = cam_m[:, walker.JOINTS.index("head")] + cam_from_world @ [0, -0.09, 0]
-    points = [
-        head + cam_from_world @ FACE[name] if name in FACE else cam_m[:, walker.JOINTS.index(name)]
-        for name in COCO_17.joint_names
-    ]
-    xyz = np.stack(points, axis=1)
-    camera = Camera.from_fov("side", (1920, 1080), 60)
-    xy_px = xyz[..., :2] / xyz[..., 2:] * camera.K[0, 0] + camera.K[:2, 2]
-    pose = Pose2D(xy_px=xy_px, confidence=np.full(xy_px.shape[:2], 0.8), fps=Fraction(fps), skeleton=COCO_17)
-    return cam_m - cam_m[:, :1], pose, camera
 
 
 # From ahead and behind, strides along the line of sight are guessed; a constant mean pose scores 94 mm.

@@ -16,7 +16,7 @@ JOINTS = tuple(f"{BODY} {ARMS}".split())
 ANKLE_M, THIGH_M, SHIN_M, FOOT_M = 0.07, 0.42, 0.42, 0.20
 
 
-def walk(seconds: float = 4.0, fps: int = 30, speed_mps: float = 1.2) -> tuple[np.ndarray, np.ndarray]:
+def walk(seconds: float = 4.0, fps: float = 30, speed_mps: float = 1.2) -> tuple[np.ndarray, np.ndarray]:
     """(T, 20, 3) joints in metres, +Y up, and (T, 2) whether the left and the right foot stand."""
     step_s = 0.5
     frames = [_pose(n / fps, speed_mps, step_s) for n in range(round(seconds * fps))]
