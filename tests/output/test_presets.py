@@ -57,29 +57,24 @@ def wild():
     )
 
 
-def matrices(rig, local_wxyz, places):
-    """World matrices (J, 4, 4) of one frame, joint by joint."""
-    found = []
-    for parent, wxyz, place in zip(rig.skeleton.parents, local_wxyz, places, strict=True):
-        local = np.eye(4)
-        local[:3, :3], local[:3, 3] = Rotation.from_quat(np.roll(wxyz, -1)).as_matrix(), place
-        found.append(local if parent < 0 else found[parent] @ local)
-    return np.array(found)
-
-
 def worlds(motion):
-    """World matrices (T, J, 4, 4)."""
-    frames = []
-    for t, local_wxyz in enumerate(motion.local_wxyz):
-        places = np.array(motion.rig.offsets_m if motion.local_m is None else motion.local_m[t])
-        places[0] = motion.root_m[t]
-        frames.append(matrices(motion.rig, local_wxyz, places))
-    return np.array(frames)
+    """World matrices (T, J, 4, 4), joint by joint."""
+    rig = motion.rig
+    local = np.tile(np.eye(4), (len(motion), len(rig.skeleton), 1, 1))
+    quaternions = np.roll(motion.local_wxyz, -1, axis=-1).reshape(-1, 4)
+    local[..., :3, :3] = Rotation.from_quat(quaternions).as_matrix().reshape(*local.shape[:2], 3, 3)
+    local[..., :3, 3] = rig.offsets_m if motion.local_m is None else motion.local_m
+    local[:, 0, :3, 3] = motion.root_m
+    for j, parent in enumerate(rig.skeleton.parents):
+        if parent >= 0:
+            local[:, j] = local[:, parent] @ local[:, j]
+    return local
 
 
 def at_rest(rig):
     """World matrices (J, 4, 4) in the rest pose."""
-    return matrices(rig, rig.rest_wxyz, rig.offsets_m)
+    one = Motion(rig=rig, fps=Fraction(1), local_wxyz=rig.rest_wxyz[None], root_m=rig.offsets_m[:1])
+    return worlds(one)[0]
 
 
 def taken(dressed, preset):
