@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from mocap3d.output.gltf.reader import read_glb, read_glb_character
+from mocap3d.output.gltf.vrma import read_vrma, write_vrma
+from mocap3d.output.gltf.writer import write_glb
+
+__all__ = ["read_glb", "read_glb_character", "read_vrma", "write_glb", "write_vrma"]
