@@ -113,6 +113,7 @@ def test_joints_stay_where_they_are(name, wild):
     for b, joint in taken(dressed, preset):
         np.testing.assert_allclose(theirs[:, b, :3, 3], ours[:, joint, :3, 3], atol=1e-9)
     assert (dressed.fps, dressed.start_frame) == (wild.fps, 17)
+    assert (dressed.local_m is None) == (name != "ue5")  # only the hips translate
     np.testing.assert_array_equal(dressed.contacts, wild.contacts)
 
 
