@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -49,6 +51,7 @@ _WRONG_CONTENT = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -146,7 +149,9 @@ def _npy(content: bytes) -> object:
     }
     if version not in readers:
         raise FileFormatError(f"arrays in NPY version {version} are not admitted")
-    shape, fortran, dtype = readers[version](file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote the header
+        shape, fortran, dtype = readers[version](file)
     if dtype == np.dtype(object):
         made = Machine(content, PlainTypes(len(content)), file.tell()).run()
         if not isinstance(made, np.ndarray) or made.shape != shape or made.dtype != dtype:
