@@ -57,7 +57,7 @@ class Motion:
             raise InputError("contacts must lie in 0..1")
         if frames == 0:
             raise InputError("a motion needs at least one frame")
-        if not np.allclose(np.linalg.norm(wxyz, axis=-1), 1.0, atol=1e-6):
+        if not np.allclose(np.einsum("tjk,tjk->tj", wxyz, wxyz), 1.0, rtol=2e-5, atol=2e-6):  # 5x faster than norm
             raise InputError("local_wxyz must be unit quaternions")
 
     def __len__(self) -> int:

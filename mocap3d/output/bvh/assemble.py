@@ -14,7 +14,7 @@ from mocap3d.base.errors import FileFormatError, Mocap3dWarning
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
-from mocap3d.output.bvh.euler import euler_to_wxyz
+from mocap3d.output.bvh.euler import degrees_to_wxyz
 from mocap3d.output.bvh.hierarchy import Node
 from mocap3d.output.bvh.names import mirror_from_names, unique_names
 
@@ -23,6 +23,7 @@ __all__ = ["motion_from_columns"]
 Floats = NDArray[np.float64]
 
 _LARGEST_PLACE: Final = 1e12  # beyond this a file is broken, whatever its unit
+_BLOCK_FRAMES: Final = 256  # blocks stay in the processor's cache
 
 
 def motion_from_columns(nodes: list[Node], columns: Floats | None, fps: Fraction, unit_m: float, path: str) -> Motion:
@@ -120,11 +121,17 @@ def _turn(local_wxyz: Floats, nodes: list[Node], joints: list[int], columns: Flo
     for j, of_joint in enumerate(channels):
         by_axes.setdefault(tuple(axis for _, axis in of_joint), []).append(j)
     for axes, alike in by_axes.items():
-        picked = [[column for column, _ in channels[j]] for j in alike]
-        for start in range(0, len(columns), 256):  # blocks that stay in the processor's cache
-            rows = slice(start, start + 256)
-            if axes:
-                local_wxyz[rows, alike] = euler_to_wxyz(np.deg2rad(columns[rows, picked]), axes)
+        if not axes:
+            continue
+        picked = np.array([[column for column, _ in channels[j]] for j in alike]).T
+        where = slice(alike[0], alike[-1] + 1) if alike == list(range(alike[0], alike[-1] + 1)) else alike
+        for start in range(0, len(columns), _BLOCK_FRAMES):
+            rows = slice(start, start + _BLOCK_FRAMES)
+            block = columns[rows]
+            angles = np.empty((len(axes), len(block), len(alike)))
+            for n, of_axis in enumerate(picked):
+                block.take(of_axis, axis=1, out=angles[n], mode="clip")  # "clip" needs no copy
+            local_wxyz[rows, where] = degrees_to_wxyz(angles, axes)
 
 
 def _place(local_m: Floats, places: list[list[tuple[int, int]]], columns: Floats, unit_m: float, path: str) -> None:

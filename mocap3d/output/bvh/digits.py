@@ -19,14 +19,18 @@ from mocap3d.base.errors import InputError
 
 __all__ = ["BadNumberError", "Numbers", "format_rows", "parse_numbers"]
 
+Text = bytes | memoryview
+Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
 _BLOCK_BYTES = 1 << 18  # a block and its arrays stay in the processor's cache
-_PAD = b" " * 8  # so that eight bytes can be loaded before the first number
+_PAD = b" " * 16  # so that sixteen bytes can be loaded before the first end
 _BLANKS = b" \t\r\n\f\v"
 _ASCII_ZEROS = np.uint64(0x3030303030303030)
-_KEEP_LAST = np.array([(0xFFFFFFFFFFFFFFFF << (8 * (8 - n))) & 0xFFFFFFFFFFFFFFFF for n in range(9)], dtype=np.uint64)
+_ABOVE_9 = np.uint64(0x7676767676767676)  # added to a byte above 9 it reaches
+_HIGH_BITS = np.uint64(0x8080808080808080)
+_64 = np.uint64(64)
 _POWERS = 10 ** np.arange(17, dtype=np.int64)
 _EXACT = 2**53  # integers up to here are float64 without rounding
 _NUMBER_BYTES = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eE", dtype=np.uint8))
@@ -60,13 +64,17 @@ class Numbers:
     line_counts: NDArray[np.int64]
 
 
-def parse_numbers(text: bytes, start: int = 0) -> Numbers:
+def parse_numbers(text: Text, start: int = 0) -> Numbers:
     """Read every number in ``text[start:]``; blanks, tabs, CR and LF separate them, CR and LF end lines.
+
+    Args:
+        text: bytes, or what shows bytes (a memoryview).
+        start: where the first number may begin.
 
     Raises:
         BadNumberError: a word is not a finite decimal number.
     """
-    values: list[NDArray[np.float64]] = []
+    values: Floats = np.empty(0)
     breaks: list[Places] = []  # how many numbers come before each line end
     count = 0
     for offset, block in _blocks(text, start):
@@ -74,71 +82,139 @@ def parse_numbers(text: bytes, start: int = 0) -> Numbers:
             numbers, before_break = _parse_block(block)
         except BadNumberError as error:
             raise BadNumberError(error.word.encode("latin-1"), error.offset + offset - len(_PAD)) from None
-        values.append(numbers)
         breaks.append(before_break + count)
+        if count + len(numbers) > len(values):  # room for the rest of the text, should it go on like this
+            share = (count + len(numbers)) / (offset + len(block) - start)
+            values, shorter = np.empty(int(1.5 * count + 1.02 * share * (len(text) - start)) + len(numbers)), values
+            values[:count] = shorter[:count]
+        values[count : count + len(numbers)] = numbers
         count += len(numbers)
     line_counts: Places = np.diff(np.concatenate([[0], *breaks, [count]]).astype(np.int64)).astype(np.int64)
-    return Numbers(values=np.concatenate([np.zeros(0), *values]), line_counts=line_counts[line_counts > 0])
+    return Numbers(values=values[:count], line_counts=line_counts[line_counts > 0])
 
 
-def _blocks(text: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    """Cut the text after blanks into padded blocks."""
+def _blocks(text: Text, start: int) -> Iterator[tuple[int, bytes]]:
+    """Cut the text after blanks into padded blocks whose length is a multiple of eight."""
     while start < len(text):
         stop = min(start + _BLOCK_BYTES, len(text))
         while stop < len(text) and text[stop - 1] not in _BLANKS:
             stop += 1
-        yield start, _PAD + text[start:stop] + b" "
+        yield start, b"".join((_PAD, text[start:stop], b" " * (8 + (start - stop) % 8)))
         start = stop
 
 
-def _parse_block(block: bytes) -> tuple[NDArray[np.float64], Places]:
+def _parse_block(block: bytes) -> tuple[Floats, Places]:
     """Parse one padded block; also count the numbers before each CR or LF."""
     chars = np.frombuffer(block, dtype=np.uint8)
-    blank = (chars == 32) | ((chars >= 9) & (chars <= 13))
-    edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
-    starts, ends = edges[0::2], edges[1::2]
-    line_ends = np.flatnonzero((chars == 10) | (chars == 13))
+    blank = chars - np.uint8(9) <= 4
+    blank |= chars == 32
+    blanks = np.flatnonzero(blank)[len(_PAD) - 1 :]
+    starts, ends = blanks[:-1] + 1, blanks[1:]
+    filled = ends > starts
+    if not filled.all():
+        starts, ends = starts[filled], ends[filled]
+    after = chars[blanks]
+    line_ends = blanks[(after == 10) | (after == 13)]
     first = chars[starts]
     negative = first == 45
-    digits = starts + (negative | (first == 43))
-    dots = _dots(chars, starts, ends)
-
-    # Little-endian words: the last character is the highest byte, so the digits of a run are its last n bytes.
-    words: Words = np.ndarray((len(block) - 7,), dtype="<u8", buffer=block, strides=(1,))
-    whole_size, part_size = dots - digits, np.maximum(ends - dots - 1, 0)
-    simple = (whole_size >= 0) & (whole_size <= 8) & (part_size <= 8) & (whole_size + part_size > 0)
-    whole, whole_good = _digits_to_int(words[dots - 8], np.clip(whole_size, 0, 8))
-    part, part_good = _digits_to_int(words[ends - 8], np.minimum(part_size, 8))
-    scale = _POWERS[np.minimum(part_size, 8)]
-    mantissa = whole * scale + part
-    values = mantissa / scale
-    np.negative(values, out=values, where=negative)
-    hard = np.flatnonzero(~(simple & whole_good & part_good & (mantissa <= _EXACT)))
-    if hard.size:
+    part_size = _decimals(chars, starts, ends)
+    sizes = np.empty((2, len(ends)), dtype=np.int64)  # digits before and behind the point
+    np.subtract(ends, starts, out=sizes[0])
+    sizes[0] -= part_size + 1
+    sizes[0] -= negative | (first == 43)
+    np.maximum(part_size, 0, out=sizes[1])
+    x = _words(block, ends, part_size)
+    good = _keep_last(x, sizes)
+    whole, part = _digits_to_int(x)
+    scale = _POWERS[np.minimum(sizes[1, : len(part_size)], 8)]
+    whole *= scale
+    whole += part
+    values = whole / scale
+    values.view(np.uint64)[...] |= negative.astype(np.uint64) << np.uint64(63)
+    good &= whole <= _EXACT
+    if not good.all():
+        hard = ~good
         values[hard] = _parse_hard(block, chars, starts[hard], ends[hard])
     return values, np.searchsorted(starts, line_ends)
 
 
-def _dots(chars: NDArray[np.uint8], starts: Places, ends: Places) -> Places:
-    """Find the decimal point of each number, its end where there is none (a second point is left to be refused)."""
+def _decimals(chars: NDArray[np.uint8], starts: Places, ends: Places) -> Places:
+    """Count the characters behind the decimal point of each number, -1 without a point.
+
+    Of several points in a word the last counts; the others are left to be refused.
+    """
+    if not starts.size:
+        return starts
+    guess = int(ends[0] - starts[0]) - 1 - chars[starts[0] : ends[0]].tobytes().rfind(b".")
+    if guess < min(8, ends[0] - starts[0]) and bool(np.all(chars[ends - (guess + 1)] == 46)):  # mostly all have as many
+        return np.array([guess])
     dots = np.flatnonzero(chars == 46)
-    if len(dots) == len(starts) and bool(np.all((dots >= starts) & (dots < ends))):
-        return dots
     found = ends.copy()
     found[np.searchsorted(starts, dots, side="right") - 1] = dots
-    return found
+    return ends - found - 1
 
 
-def _digits_to_int(words: Words, sizes: Places) -> tuple[Places, NDArray[np.bool_]]:
-    """Read the last ``sizes`` (0 to 8) characters of each word as a decimal number; also tell which were all digits."""
-    x = (words ^ _ASCII_ZEROS) & _KEEP_LAST[sizes]
-    high_bits = np.uint64(0x8080808080808080)
-    good = (((x + np.uint64(0x7676767676767676)) | x) & high_bits) == 0  # a byte above 9 reaches its high bit
+def _words(block: bytes, ends: Places, part_size: Places) -> Words:
+    """Load the eight characters before each decimal point and the eight before each end, (2, N).
+
+    Little-endian: the last character is the highest byte. Only words at multiples of eight are loaded, three for each
+    number, and shifted into place; NumPy makes 0 of a shift by 64 or more, also of one "below zero".
+    """
+    aligned: Words = np.frombuffer(block, dtype="<u8")
+    index = ends >> 3
+    bits = ((ends & 7) << 3).view(np.uint64)
+    rest = _64 - bits
+    words = np.empty((2, len(ends)), dtype=np.uint64)
+    before_dot, last = words
+    near = aligned[index - 1]
+    before_last = near << rest
+    near >>= bits
+    rest_of_last = aligned[index]
+    rest_of_last <<= rest
+    np.bitwise_or(near, rest_of_last, out=last)
+    far = aligned[index - 2]
+    far >>= bits
+    before_last |= far
+    dropped = ((part_size + 1) << 3).view(np.uint64)
+    np.left_shift(last, dropped, out=before_dot)
+    if part_size.max(initial=0) >= 8:
+        before_dot |= before_last << (dropped - _64)
+    before_last >>= _64 - dropped
+    before_dot |= before_last
+    return words
+
+
+def _keep_last(words: Words, sizes: Places) -> NDArray[np.bool_]:
+    """Turn the last ``sizes`` characters of each word from ASCII into numbers and the others into zeros.
+
+    Returns:
+        (N,) whether both words of a number hold digits only, not none and not too many.
+    """
+    surplus = _64 - (sizes << 3).view(np.uint64)
+    words ^= _ASCII_ZEROS
+    words >>= surplus
+    words <<= surplus
+    above = words + _ABOVE_9
+    above |= words
+    above &= _HIGH_BITS
+    good: NDArray[np.bool_] = (above[0] | above[1]) == 0
+    if sizes.min(initial=0) < 0 or sizes.max(initial=0) > 8 or not (sizes[0] + sizes[1]).all():
+        good &= ((sizes >= 0) & (sizes <= 8)).all(axis=0) & (sizes[0] + sizes[1] > 0)
+    return good
+
+
+def _digits_to_int(x: Words) -> Places:
+    """Read eight digits, one a byte, as a decimal number; in place."""
     # Neighbours are joined: 8 digits -> 4 numbers below 100 -> 2 below 10^4 -> 1 below 10^8.
-    x = ((x & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(10 * 2**8 + 1)) >> np.uint64(8)
-    x = ((x & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(100 * 2**16 + 1)) >> np.uint64(16)
-    x = ((x & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(10000 * 2**32 + 1)) >> np.uint64(32)
-    return x.astype(np.int64), good
+    x *= np.uint64(10 * 2**8 + 1)
+    x >>= np.uint64(8)
+    x &= np.uint64(0x00FF00FF00FF00FF)
+    x *= np.uint64(100 * 2**16 + 1)
+    x >>= np.uint64(16)
+    x &= np.uint64(0x0000FFFF0000FFFF)
+    x *= np.uint64(10000 * 2**32 + 1)
+    x >>= np.uint64(32)
+    return x.view(np.int64)
 
 
 def _parse_hard(block: bytes, chars: NDArray[np.uint8], starts: Places, ends: Places) -> NDArray[np.float64]:
@@ -185,9 +261,9 @@ def format_rows(rows: NDArray[np.float64], decimals: int) -> bytes:
 
     text = np.empty((numbers.size, width + 3), dtype=np.uint8)  # sign, whole digits, point, decimals, separator
     text[:, 0] = ord("-")
-    text[:, 1 : whole + 1] = digits[:, :whole]
+    for column in range(width):  # column by column, as rows of a few bytes are slow to copy
+        text[:, column + (1 if column < whole else 2)] = digits[:, column]
     text[:, whole + 1] = ord(".")
-    text[:, whole + 2 : -1] = digits[:, whole:]
     text[:, -1] = ord(" ")
     text.reshape(*rows.shape, -1)[:, -1, -1] = ord("\n")
 
@@ -195,7 +271,7 @@ def format_rows(rows: NDArray[np.float64], decimals: int) -> bytes:
     keep[:, 0] = scaled < 0
     for column in range(whole - 1):  # leading zeros
         keep[:, 1 + column] = numbers >= 10 ** (width - 1 - column)
-    return text[keep].tobytes()
+    return text.ravel().compress(keep.ravel()).tobytes()
 
 
 def _ascii_digits(numbers: Places, width: int) -> NDArray[np.uint8]:
@@ -204,8 +280,9 @@ def _ascii_digits(numbers: Places, width: int) -> NDArray[np.uint8]:
     text = np.empty((numbers.size, groups), dtype=_FOUR_DIGITS.dtype)
     rest = numbers
     for group in range(groups - 1, 0, -1):
-        rest, four = rest // 10000, rest % 10000
-        text[:, group] = _FOUR_DIGITS[four]
+        higher = rest // 10000
+        text[:, group] = _FOUR_DIGITS[rest - higher * 10000]
+        rest = higher
     text[:, 0] = _FOUR_DIGITS[rest]
     return text.view(np.uint8).reshape(numbers.size, 4 * groups)[:, -width:]
 
