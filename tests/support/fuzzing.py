@@ -54,8 +54,36 @@ class Format:
     found: str = ""
 
 
+def _beginnings_of_c3d(folder: Path) -> None:
+    """A written file, and the beginnings of the real ones, which are long."""
+    named("mocap3d.output.c3d:write_c3d")(example(), folder / "written.c3d")
+    for path in sorted((data_folder() or folder).glob("c3d_trc/*.c3d")):
+        (folder / path.name).write_bytes(path.read_bytes()[:20_000])
+
+
+def _amass(folder: Path) -> None:
+    """One of SMPL-H, made up."""
+    rng = np.random.default_rng(0)
+    parameters = named("mocap3d.base.smpl:SmplParameters")(
+        poses_rotvec=rng.normal(size=(3, 52, 3)),
+        trans_m=rng.normal(size=(3, 3)),
+        betas=rng.normal(size=16),
+        gender="neutral",
+        fps=120,
+        up="Z",
+    )
+    named("mocap3d.output.amass:write_amass")(parameters, folder / "written.npz")
+
+
 FORMATS = {
     "bvh": Format("mocap3d.output.bvh:read_bvh", ".bvh", "mocap3d.output.bvh:write_bvh", "bvh_files/*.bvh"),
+    "trc": Format("mocap3d.output.trc:read_trc", ".trc", "mocap3d.output.trc:write_trc", "c3d_trc/*.trc"),
+    "c3d": Format("mocap3d.output.c3d:read_c3d", ".c3d", _beginnings_of_c3d),
+    "csv": Format("mocap3d.output.csv_points:read_csv", ".csv", "mocap3d.output.csv_points:write_csv"),
+    "json": Format("mocap3d.output.json_motion:read_json", ".json", "mocap3d.output.json_motion:write_json"),
+    "npz": Format("mocap3d.output.archive:read_npz", ".npz", "mocap3d.output.archive:write_npz"),
+    "h5": Format("mocap3d.output.archive:read_h5", ".h5", "mocap3d.output.archive:write_h5"),
+    "amass": Format("mocap3d.output.amass:read_amass", ".npz", _amass),
 }
 
 
