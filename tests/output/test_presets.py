@@ -154,6 +154,21 @@ def still():
     return Motion(rig=HUMANOID_RIG, fps=Fraction(30), local_wxyz=wxyz, root_m=np.array([[2.0, 0.9, -1.0]]))
 
 
+@each_preset
+def test_the_rest_pose_stands_on_the_floor(name, wild):
+    """Catches the motions of BVH files, whose rest pose has the hips at the origin: half the body under the floor."""
+    offsets = wild.rig.offsets_m.copy()
+    offsets[0] = (5.0, 0.0, 0.3)
+    dressed = dress(replace(wild, rig=replace(wild.rig, offsets_m=offsets)), preset_named(name))
+    rest = at_rest(dressed.rig)
+    heights = [*rest[:, 1, 3], *((rest[tip.parent] @ [*tip.offset_m, 1])[1] for tip in dressed.rig.tips)]
+    assert min(heights) == pytest.approx(0, abs=1e-9)
+    hips = next(b for b, joint in taken(dressed, preset_named(name)) if joint == 0)
+    np.testing.assert_allclose(rest[hips, :3, 3], wild.rig.offsets_m[0], atol=1e-9)
+    frames = worlds(dressed)
+    np.testing.assert_allclose(frames[:, hips, :3, 3], wild.root_m, atol=1e-9)
+
+
 LEFT, UP, FRONT = np.eye(3)
 # What axes x y z of a bone point at in the T-pose ("o" is not looked at), from the sources of each preset.
 AXES = {

@@ -44,16 +44,18 @@ def dress(motion: Motion, preset: Preset) -> Motion:
 
     The joints that the preset takes stay where they are in every frame; contacts, frame rate and start frame are kept
     (``preset.fps_for`` tells which rate the program wants). Where a bone moves against its parent (below a root bone
-    on the floor, or where the preset leaves a joint out) ``local_m`` of the result says so.
+    on the floor, or where the preset leaves a joint out) ``local_m`` of the result says so. At rest the body stands on
+    the floor at the origin, even if the motion comes from a file that says nothing of the kind, as BVH.
 
     Raises:
         InputError: the motion's rig is no mocap3d humanoid.
     """
     _check_humanoid(motion.rig)
-    rig = _dressed_rig(motion.rig, preset)
+    standing = _standing(motion.rig)
+    rig = _dressed_rig(standing, preset)
     skeleton = rig.skeleton
     joint_m, joint_wxyz = forward(motion)
-    _, tpose_wxyz = _tpose(motion.rig, preset)
+    _, tpose_wxyz = _tpose(standing, preset)
     world_m, world_wxyz = _worlds(preset, joint_m, joint_wxyz)
     world_wxyz = wxyz_multiply(world_wxyz, tpose_wxyz)  # G @ B
     local_wxyz, local_m = world_wxyz.copy(), world_m.copy()
@@ -96,6 +98,15 @@ def roles(rig: Rig, preset: Preset | None = None) -> dict[int, str]:
 def _named(rig: Rig, joints: Mapping[str, str | None]) -> dict[int, str]:
     found = ((j, joints.get(name)) for j, name in enumerate(rig.skeleton.joint_names))
     return {j: joint for j, joint in found if joint is not None}
+
+
+def _standing(rig: Rig) -> Rig:
+    """Put the T-pose on the floor at the origin: the lowest joint or tip at y = 0."""
+    joint_m, _ = rest_pose(rig)
+    heights = [*joint_m[:, 1], *(joint_m[tip.parent, 1] + tip.offset_m[1] for tip in rig.tips)]
+    offsets_m = rig.offsets_m.copy()
+    offsets_m[0] = (0.0, offsets_m[0, 1] - min(heights), 0.0)
+    return replace(rig, offsets_m=offsets_m)
 
 
 def _dressed_rig(rig: Rig, preset: Preset) -> Rig:
