@@ -34,6 +34,7 @@ from mocap3d.output.point_file import (
     metres_per,
     pose_of_points,
     rate_of_float,
+    unit_named,
     warn,
     world_from_up,
 )
@@ -75,7 +76,7 @@ def write_c3d(source: Motion | Pose3D, path: str | os.PathLike[str], *, unit: Un
     pose = as_points(source)
     step_m = float(np.nan_to_num(np.abs(pose.xyz_m)).max(initial=0)) / _LARGEST_INTEGER or 1 / _LARGEST_INTEGER
     scale = float(np.float32(step_m / unit_m))
-    parameters = _parameter_blocks(pose, unit, up, scale)
+    parameters = _parameter_blocks(pose, unit_named(unit), up, scale)
     header = Header(
         points=len(pose.skeleton),
         analog=0,
@@ -90,10 +91,8 @@ def write_c3d(source: Motion | Pose3D, path: str | os.PathLike[str], *, unit: Un
         for start in range(0, len(pose), _BLOCK_FRAMES):
             frames = slice(start, start + _BLOCK_FRAMES)
             points = change_points(file_from_world, pose.xyz_m[frames]) / unit_m
-            missing = np.asarray(np.isnan(points).any(axis=-1))
-            residual = np.where(missing, -1, np.rint(pose.std_m[frames] / step_m).clip(0, 255))
-            words = np.concatenate([np.where(missing[..., None], 0.0, points), residual[..., None]], axis=-1)
-            file.write(words.astype("<f4").tobytes())
+            residuals = np.nan_to_num(pose.std_m[frames]).clip(0, 255 * step_m) / step_m
+            file.write(_float_words(points, residuals))
         if len(pose) < _LARGEST_WORD:  # what counts longer takes by the size of the file must not count this
             file.write(b"\0" * (-file.tell() % BLOCK))
 
@@ -178,6 +177,14 @@ def _parameter_blocks(pose: Pose3D, unit: str, up: str, scale: float) -> bytes:
     blocks = pack_parameters(groups)
     point["DATA_START"] = np.array(2 + len(blocks) // BLOCK, dtype=np.uint16)
     return pack_parameters(groups)
+
+
+def _float_words(points: Floats, residuals: Floats) -> bytes:
+    """Spell (T, N, 3) points in units of the file, and (T, N) residuals in units of the scale, as float32."""
+    missing = np.asarray(np.isnan(points).any(axis=-1))
+    fourth = np.where(missing, -1.0, np.rint(residuals))
+    words = np.concatenate([np.where(missing[..., None], 0.0, points), fourth[..., None]], axis=-1)
+    return words.astype("<f4").tobytes()
 
 
 def _check_name(name: str) -> None:

@@ -6,6 +6,8 @@ has the tree of the rig; the additional points hang under the joints that they f
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from mocap3d.base.errors import InputError
@@ -20,6 +22,8 @@ from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.bvh.names import mirror_from_names, unique_names
 
 __all__ = ["as_points", "marker_skeleton", "markers", "virtual_markers"]
+
+_FARTHEST_M: Final = 1e8
 
 
 def markers(motion: Motion) -> Pose3D:
@@ -84,13 +88,18 @@ def as_points(source: Motion | Pose3D) -> Pose3D:
     """Take the markers of a motion, or points as they are.
 
     Raises:
-        InputError: the points are in the axes of a camera; files hold places in the world.
+        InputError: the points are in the axes of a camera, not in the world; there is no frame; or a point lies beyond
+            any measure.
     """
-    if isinstance(source, Motion):
-        return markers(source)
-    if source.frame != "world":
-        raise InputError(f"only points in the world can be written, these are in the {source.frame} frame")
-    return source
+    pose = markers(source) if isinstance(source, Motion) else source
+    if pose.frame != "world":
+        raise InputError(f"only points in the world can be written, these are in the {pose.frame} frame")
+    if not len(pose):
+        raise InputError("there is no frame to write")
+    farthest_m = float(np.nan_to_num(np.abs(pose.xyz_m)).max())
+    if farthest_m > _FARTHEST_M:
+        raise InputError(f"a point lies {farthest_m:g} m away, beyond what a file can hold")
+    return pose
 
 
 def _first(rig: Rig) -> int:

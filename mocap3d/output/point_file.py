@@ -38,6 +38,7 @@ __all__ = [
     "rate_of_float",
     "rate_of_text",
     "rate_text",
+    "unit_named",
     "warn",
     "world_from_up",
 ]
@@ -49,8 +50,8 @@ Up = Literal["Y", "Z"]
 LARGEST_PLACE: Final = 1e12
 """Beyond this many units a file is broken, whatever its unit."""
 
-_UNITS_M: Final = {"mm": 0.001, "cm": 0.01, "m": 1.0}
-_SPELLINGS: Final = {
+_UNITS_M: Final[dict[Unit, float]] = {"mm": 0.001, "cm": 0.01, "m": 1.0}
+_SPELLINGS: Final[dict[Unit, tuple[str, ...]]] = {
     "mm": ("mm", "millimeter", "millimeters", "millimetre", "millimetres"),
     "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
     "m": ("m", "meter", "meters", "metre", "metres"),
@@ -80,16 +81,21 @@ def warn(path: str | os.PathLike[str], message: str) -> None:
     warnings.warn(f"{path}: {message}", Mocap3dWarning, stacklevel=3)
 
 
-def metres_per(unit: str) -> float:
-    """Look up a unit of length, also spelled out and in capitals.
+def unit_named(text: str) -> Unit:
+    """Look up a unit of length, also one that is spelled out or in capitals.
 
     Raises:
         InputError: it is none that is known.
     """
-    for short, spellings in _SPELLINGS.items():
-        if unit.strip().lower() in spellings:
-            return _UNITS_M[short]
-    raise InputError(f"the unit of length must be one of {', '.join(_UNITS_M)}; got {unit[:40]!r}")
+    for unit, spellings in _SPELLINGS.items():
+        if text.strip().lower() in spellings:
+            return unit
+    raise InputError(f"the unit of length must be one of {', '.join(_UNITS_M)}; got {text[:40]!r}")
+
+
+def metres_per(unit: str) -> float:
+    """Tell how long a unit is; see ``unit_named``."""
+    return _UNITS_M[unit_named(unit)]
 
 
 def world_from_up(up: str) -> Floats:

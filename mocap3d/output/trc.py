@@ -44,6 +44,7 @@ from mocap3d.output.point_file import (
     pose_of_points,
     rate_of_text,
     rate_text,
+    unit_named,
     warn,
     world_from_up,
 )
@@ -81,7 +82,7 @@ def write_trc(
     unit_m = metres_per(unit)
     file_from_world = world_from_up(up).T
     pose = as_points(source)
-    header = _header_text(pose, Path(path).name, unit)
+    header = _header_text(pose, Path(path).name, unit_named(unit))
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(header)
         for start in range(0, len(pose), _BLOCK_FRAMES):

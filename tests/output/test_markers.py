@@ -75,3 +75,13 @@ def test_points_of_a_camera_are_refused(wild_motion):
     assert as_points(pose) is pose
     with pytest.raises(InputError, match="world"):
         as_points(replace(pose, frame="camera"))
+
+
+def test_what_no_file_holds_is_refused(wild_motion):
+    """Catches a file without frames, which nobody reads, and float32 that overflows."""
+    pose = markers(wild_motion)
+    with pytest.raises(InputError, match="1e\\+09 m away"):
+        as_points(replace(pose, xyz_m=np.full(pose.xyz_m.shape, 1e9)))
+    none = {name: getattr(pose, name)[:0] for name in ("xyz_m", "confidence", "std_m", "views")}
+    with pytest.raises(InputError, match="no frame"):
+        as_points(replace(pose, **none))
