@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,26 +73,37 @@ class Clip:
         """The motions of all performances."""
         return tuple(performance.motion for performance in self.performances)
 
-    def save(self, path: str | os.PathLike[str], **options: object) -> tuple[Path, ...]:
+    def save(self, path: str | os.PathLike[str], *, together: bool = False, **options: Any) -> tuple[Path, ...]:
         """Write the motions to files whose format the extension chooses.
 
         Args:
             path: one performance goes to this very file; of several, each goes to a file of its own, with ``-shot2``
                 and ``-person2`` put before the extension as far as they are needed to tell them apart.
-            options: passed to the format's writer (for BVH: ``order``, ``unit_m`` ...).
+            together: all people of a shot go into one file, their joints called ``person2:hips``.
+            options: ``preset`` and ``mesh`` of `mocap3d.output.write`, and those of the format's writer (for BVH:
+                ``order``, ``unit_m`` ...).
 
         Returns:
             The files written.
 
         Raises:
-            InputError: unknown extension, or the file cannot be written.
+            InputError: unknown extension or option, or the file cannot be written.
         """
         from mocap3d.output import write  # formats are loaded when first needed
 
-        paths = self.paths(path)
-        for target, motion in zip(paths, self.motions, strict=True):
-            write(motion, target, **options)
-        return paths
+        if not together:
+            paths = self.paths(path)
+            for target, motion in zip(paths, self.motions, strict=True):
+                write(motion, target, **options)
+            return paths
+        written = []
+        shots = sorted({performance.shot for performance in self.performances})
+        for shot in shots:
+            people = {f"person{one.person}": one.motion for one in self.performances if one.shot == shot}
+            target = _with_suffix(Path(path), f"-shot{shot + 1}" if len(shots) > 1 else "")
+            write(people if len(people) > 1 else next(iter(people.values())), target, **options)
+            written.append(target)
+        return tuple(written)
 
     def stream(self, address: str = "127.0.0.1:39539", *, person: int = 1, loop: bool = False) -> int:
         """Play one person of the first shot to a VMC listener in real time (an avatar's program; needs mocap3d[live]).
@@ -125,7 +137,7 @@ class Clip:
             in_shot = [other for other in self.performances if other.shot == performance.shot]
             suffix = f"-shot{performance.shot + 1}" if len(shots) > 1 else ""
             suffix += f"-person{performance.person}" if len(in_shot) > 1 else ""
-            named.append(target.with_name(f"{target.stem}{suffix}{target.suffix}"))
+            named.append(_with_suffix(target, suffix))
         return tuple(named)
 
     def summary(self) -> dict[str, object]:
@@ -159,3 +171,7 @@ class Clip:
             "floor_std_m": round(ground.floor_std_m, 3),
             "footfalls": ground.footfalls,
         }
+
+
+def _with_suffix(target: Path, suffix: str) -> Path:
+    return target.with_name(f"{target.stem}{suffix}{target.suffix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
 
-__all__ = ["INFLUENCES", "Material", "SkinnedMesh", "deform"]
+__all__ = ["INFLUENCES", "Material", "SkinnedMesh", "deform", "joined"]
 
 INFLUENCES = 4
 """Joints that one vertex follows at most: what game engines take."""
@@ -104,6 +105,29 @@ def deform(mesh: SkinnedMesh, motion: Motion) -> NDArray[np.float64]:
         local_m = mesh.vertices_m - rest_m[joints]
         placed += mesh.weights[:, k, None] * (world_m[:, joints] + wxyz_rotate(turned[:, joints], local_m))
     return placed
+
+
+def joined(meshes: Sequence[SkinnedMesh], first_joints: Sequence[int]) -> SkinnedMesh:
+    """One mesh of several, each of which follows the joints from its first one on; materials that are equal become one.
+
+    Args:
+        meshes: at least one.
+        first_joints: where the rig of each begins in the rig of all.
+    """
+    materials = tuple(dict.fromkeys(material for mesh in meshes for material in mesh.materials))
+    first_vertices = np.cumsum([0, *(len(mesh.vertices_m) for mesh in meshes)])[:-1]
+    return SkinnedMesh(
+        name=meshes[0].name,
+        vertices_m=np.concatenate([mesh.vertices_m for mesh in meshes]),
+        normals=np.concatenate([mesh.normals for mesh in meshes]),
+        triangles=np.concatenate([m.triangles + first for m, first in zip(meshes, first_vertices, strict=True)]),
+        joints=np.concatenate([m.joints + first for m, first in zip(meshes, first_joints, strict=True)]),
+        weights=np.concatenate([mesh.weights for mesh in meshes]),
+        materials=materials,
+        material=np.concatenate(
+            [np.array([materials.index(material) for material in mesh.materials])[mesh.material] for mesh in meshes]
+        ),
+    )
 
 
 def _indices(

@@ -86,9 +86,10 @@ def in_place(motion: Motion) -> Motion:
 def together(people: Mapping[str, Motion], *, prefixes: bool = True) -> Motion:
     """Several people in one motion, under the synthetic joint `SEVERAL_ROOTS`.
 
+    Whoever comes later (``start_frame``) or leaves earlier than others stands still in the meantime.
+
     Args:
-        people: a motion for each name, of one frame rate; they begin at the same frame. Shorter ones hold their last
-            frame.
+        people: a motion for each name, of one frame rate.
         prefixes: joints are called ``NAME:JOINT``; else as they are.
 
     Raises:
@@ -99,21 +100,20 @@ def together(people: Mapping[str, Motion], *, prefixes: bool = True) -> Motion:
     motions = list(people.values())
     rates = {motion.fps for motion in motions}
     if len(rates) > 1:
-        raise InputError(
-            f"motions of different frame rates cannot be put together: {', '.join(map(str, sorted(rates)))}"
-        )
-    frames = max(len(motion) for motion in motions)
-    held = [_held(motion, frames) for motion in motions]
-    rig = _rig_of_all({name: motion.rig for name, motion in people.items()}, prefixes=prefixes)
-    ones = np.tile([1.0, 0.0, 0.0, 0.0], (frames, 1, 1))
+        listed = ", ".join(str(rate) for rate in sorted(rates))
+        raise InputError(f"motions of different frame rates cannot be put together: {listed}")
+    start = min(motion.start_frame for motion in motions)
+    stop = max(motion.start_frame + len(motion) for motion in motions)
+    held = [_held(motion, start, stop) for motion in motions]
+    ones = np.tile([1.0, 0.0, 0.0, 0.0], (stop - start, 1, 1))
     offsets_m = [_offsets(motion) for motion in held]
     return Motion(
-        rig=rig,
+        rig=_rig_of_all({name: motion.rig for name, motion in people.items()}, prefixes=prefixes),
         fps=motions[0].fps,
         local_wxyz=np.concatenate([ones, *(motion.local_wxyz for motion in held)], axis=1),
-        root_m=np.zeros((frames, 3)),
-        local_m=np.concatenate([np.zeros((frames, 1, 3)), *offsets_m], axis=1),
-        start_frame=motions[0].start_frame,
+        root_m=np.zeros((stop - start, 3)),
+        local_m=np.concatenate([np.zeros((stop - start, 1, 3)), *offsets_m], axis=1),
+        start_frame=start,
     )
 
 
@@ -153,8 +153,9 @@ def _between(values: _Floats, before: NDArray[np.int64], after: NDArray[np.int64
     return np.asarray(values[before] * (1 - share) + values[after] * share)
 
 
-def _held(motion: Motion, frames: int) -> Motion:
-    index = np.minimum(np.arange(frames), len(motion) - 1)
+def _held(motion: Motion, start: int, stop: int) -> Motion:
+    """The motion from frame ``start`` to ``stop`` of the source; outside of its own frames it stands still."""
+    index = (np.arange(start, stop) - motion.start_frame).clip(0, len(motion) - 1)
     local_m = None if motion.local_m is None else motion.local_m[index]
     return replace(
         motion, local_wxyz=motion.local_wxyz[index], root_m=motion.root_m[index], local_m=local_m, contacts=None

@@ -16,6 +16,7 @@ import mocap3d
 from mocap3d.base.errors import Mocap3dError
 from mocap3d.cli._capture import capture, demo
 from mocap3d.cli._check import data_check
+from mocap3d.cli._convert import convert
 from mocap3d.cli._data import data_one_body, data_prepare
 from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
@@ -41,6 +42,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(capture)
 app.command()(demo)
+app.command()(convert)
 app.command()(info)
 data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
-from mocap3d.cli._inputs import find_videos
+from mocap3d.cli._inputs import find_videos, frame_range
 from mocap3d.cli._outputs import Job, make_folder, plan, prove_writable
 from mocap3d.cli._progress import progress
 
@@ -51,7 +50,7 @@ def capture(
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Turn videos into animation files."""
-    start, stop = _frame_range(frames)
+    start, stop = frame_range(frames, "--frames")
     options: dict[str, Any] = {
         "cameras": camera,
         "fov_deg": fov,
@@ -142,14 +141,3 @@ def _person(text: str | None) -> int | str | None:
     if not text.isdecimal() or int(text) < 1:
         raise typer.BadParameter(f"--person takes a number from 1 on, or all; got {text!r}")
     return int(text)
-
-
-def _frame_range(text: str | None) -> tuple[int | str | None, int | str | None]:
-    """Split START:STOP; each is a frame number, a time such as 2.5s, or nothing."""
-    if text is None:
-        return None, None
-    parts = re.fullmatch(r"(\d+|\d+(?:\.\d+)?s)?:(\d+|\d+(?:\.\d+)?s)?", text)
-    if parts is None:
-        raise typer.BadParameter(f"--frames takes START:STOP, such as 30:120 or 1.5s:4s; got {text!r}")
-    start, stop = (int(part) if part and part.isdigit() else part for part in parts.groups())
-    return start, stop

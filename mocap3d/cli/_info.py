@@ -58,19 +58,24 @@ def _of_video(file: Path) -> dict[str, object]:
 
 
 def _of_motion(file: Path) -> dict[str, object]:
+    import numpy as np
+
     from mocap3d.base.kinematics import forward
+    from mocap3d.base.pose import Pose3D
     from mocap3d.output import read
 
-    motion = read(file)
-    world_m, _ = forward(motion)
-    low, high = world_m[..., 1].min(), world_m[..., 1].max()
+    found = read(file)
+    points = isinstance(found, Pose3D)
+    skeleton = found.skeleton if isinstance(found, Pose3D) else found.rig.skeleton
+    height_m = (found.xyz_m if isinstance(found, Pose3D) else forward(found)[0])[..., 1]
+    seen = height_m[np.isfinite(height_m)]
     return {
-        "kind": "motion",
-        "joints": len(motion.rig.skeleton),
-        "frames": len(motion),
-        "fps": float(motion.fps),
-        "seconds": round(motion.duration_s, 3),
-        "lowest_m": round(float(low), 3),
-        "highest_m": round(float(high), 3),
-        "names": " ".join(motion.rig.skeleton.joint_names),
+        "kind": "points" if points else "motion",
+        "joints": len(skeleton),
+        "frames": len(found),
+        "fps": float(found.fps),
+        "seconds": round(float(len(found) / found.fps), 3),
+        "lowest_m": round(float(seen.min()), 3) if seen.size else None,
+        "highest_m": round(float(seen.max()), 3) if seen.size else None,
+        "names": " ".join(skeleton.joint_names),
     }

@@ -2,70 +2,157 @@
 
 ```
 motion = output.read("walk.bvh", unit_m=0.01)
-output.write(motion, "walk.bvh", order="XYZ")
+output.write(motion, "walk.fbx", preset="ue5", mesh=True)
 ```
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final
+
+import numpy as np
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.mesh import SkinnedMesh, joined
 from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import resampled, together
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.rig import Rig
 from mocap3d.output.bvh import read_bvh, write_bvh
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from mocap3d.output.presets import Preset, dress, load_preset, preset_named, roles
+from mocap3d.output.presets.humanoid import as_humanoid
 
 __all__ = ["extensions", "read", "read_bvh", "write", "write_bvh"]
 
-_READERS = {".bvh": read_bvh}
-_WRITERS = {".bvh": write_bvh}
+_FORMATS: Final = {
+    ".bvh": ("bvh", "bvh"),
+    ".c3d": ("c3d", "c3d"),
+    ".csv": ("csv_points", "csv"),
+    ".fbx": ("fbx", "fbx"),
+    ".glb": ("gltf", "glb"),
+    ".gltf": ("gltf", "glb"),
+    ".h5": ("archive", "h5"),
+    ".json": ("json_motion", "json"),
+    ".npz": ("archive", "npz"),
+    ".trc": ("trc", "trc"),
+    ".usd": ("usd", "usd"),
+    ".usda": ("usd", "usd"),
+    ".usdc": ("usd", "usd"),
+    ".usdz": ("usd", "usd"),
+    ".vrm": ("gltf", "glb"),
+    ".vrma": ("gltf", "vrma"),
+}
+"""Extension -> module in this room, and what follows ``read_`` and ``write_`` there."""
+
+_ONLY_READ: Final = {".gltf", ".vrm"}
 
 
 def extensions() -> tuple[str, ...]:
     """List the extensions that can be written, such as ``.bvh``."""
-    return tuple(sorted(_WRITERS))
+    return tuple(sorted(_FORMATS.keys() - _ONLY_READ))
 
 
-def read(path: str | os.PathLike[str], **options: Any) -> Motion:
+def read(path: str | os.PathLike[str], **options: Any) -> Motion | Pose3D:
     """Read an animation file; its extension (in any case) chooses the format.
 
     Args:
         path: the file.
         options: of that format's reader, such as ``unit_m`` of ``read_bvh``.
 
+    Returns:
+        A motion; of formats that hold points only (.c3d, .csv, .trc), the points.
+
     Raises:
         InputError: no format has this extension or this option, or the file cannot be opened.
         FileFormatError: the file does not hold what its format promises.
+        MissingExtraError: an optional package is needed for this format.
     """
-    return _chosen(_READERS, path, options)(path, **options)
+    extension = _extension(path, _FORMATS)
+    return _checked("read", extension, options)(path, **options)  # type: ignore[no-any-return]
 
 
-def write(motion: Motion, path: str | os.PathLike[str], **options: Any) -> None:
+def write(
+    source: Motion | Pose3D | Mapping[str, Motion],
+    path: str | os.PathLike[str],
+    *,
+    preset: str | os.PathLike[str] | Preset | None = None,
+    mesh: bool | SkinnedMesh = False,
+    **options: Any,
+) -> None:
     """Write an animation file; its extension (in any case) chooses the format.
 
     Args:
-        motion: what to write.
+        source: what to write; points only where the format holds nothing else (.c3d, .csv, .trc). Several people by
+            name go into one file, their joints called ``NAME:JOINT``.
         path: the file; it appears whole or not at all.
+        preset: names, axes, unit, rest pose, root bone and frame rates of another program (`presets.preset_names`), or
+            of a TOML file.
+        mesh: True puts a mannequin on the bones, where the format can carry one (.fbx, .glb, .usda ...).
         options: of that format's writer, such as ``order`` and ``unit_m`` of ``write_bvh``.
 
     Raises:
-        InputError: no format has this extension or this option, or the file cannot be written.
+        InputError: no format has this extension or this option, points cannot be written to it, the preset does not
+            fit the motion, or the file cannot be written.
+        MissingExtraError: an optional package is needed for this format.
     """
-    _chosen(_WRITERS, path, options)(motion, path, **options)
+    extension = _extension(path, extensions())
+    if mesh is not False:
+        options["mesh"] = mesh
+    writer = _checked("write", extension, options)
+    if isinstance(source, Pose3D):
+        if preset is not None or "source" not in signature(writer).parameters:
+            what = "a preset needs" if preset is not None else f"{extension} files hold"
+            raise InputError(f"{path}: {what} rotations, these are points (they can be written to .c3d, .csv and .trc)")
+        writer(source, path, **options)
+        return
+    worn = None if preset is None else _preset(preset)
+    people = {"": source} if isinstance(source, Motion) else dict(source)
+    if worn is not None:
+        people = {name: dress(as_humanoid(resampled(one, worn.fps_for(one.fps))), worn) for name, one in people.items()}
+        if "unit_m" in signature(writer).parameters:
+            options.setdefault("unit_m", worn.unit_m)
+    if mesh is True:
+        options["mesh"] = _mannequins(
+            [one.rig for one in people.values()], worn, several=not isinstance(source, Motion)
+        )
+    motion = people[""] if isinstance(source, Motion) else together(people)
+    writer(motion, path, **options)
 
 
-def _chosen(table: Mapping[str, _Function], path: str | os.PathLike[str], options: dict[str, Any]) -> _Function:
-    """Look up the reader or writer for an extension, and check the names of its options."""
+def _mannequins(rigs: Sequence[Rig], worn: Preset | None, *, several: bool) -> SkinnedMesh:
+    """A body for each rig; of several people in one file, following the joints that they have there."""
+    from mocap3d.output.mannequin import mannequin
+
+    bodies = [mannequin(rig, roles(rig, worn)) for rig in rigs]
+    first = np.cumsum([1, *(len(rig.skeleton) for rig in rigs)])[:-1]
+    return joined(bodies, first.tolist()) if several else bodies[0]
+
+
+def _extension(path: str | os.PathLike[str], known: Any) -> str:
     extension = Path(path).suffix.lower()
-    if extension not in table:
-        raise InputError(f"{path}: unknown extension {extension!r}; known are {', '.join(sorted(table))}")
-    known = [p.name for p in signature(table[extension]).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if extension not in known:
+        raise InputError(f"{path}: unknown extension {extension!r}; known are {', '.join(sorted(known))}")
+    return extension
+
+
+def _checked(verb: str, extension: str, options: dict[str, Any]) -> Callable[..., Any]:
+    """Look up the reader or writer for an extension, and check the names of its options."""
+    module, name = _FORMATS[extension]
+    function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), f"{verb}_{name}")
+    known = [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise InputError(f"{extension} has no option {', '.join(unknown)}; it has {', '.join(known)}")
-    return table[extension]
+        raise InputError(f"{extension} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return function
+
+
+def _preset(given: str | os.PathLike[str] | Preset) -> Preset:
+    if isinstance(given, Preset):
+        return given
+    text = os.fspath(given)
+    return load_preset(text) if text.lower().endswith(".toml") else preset_named(text)

@@ -29,6 +29,7 @@ from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.output.presets.humanoid import as_humanoid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ def stream_motion(
     """Play a motion to a listener in real time; frames that are too late are left out, so that the pace holds.
 
     Args:
-        motion: of the mocap3d humanoid.
+        motion: of the mocap3d humanoid, or read back from a file of it.
         address: HOST:PORT.
         loop: begin again at the end, until Ctrl-C.
         clock: seconds.
@@ -130,6 +131,7 @@ def stream_motion(
     Raises:
         InputError: as `VmcSender`.
     """
+    motion = as_humanoid(motion)
     sent, round_start, fps = 0, clock(), float(motion.fps)
     begin = round_start
     with VmcSender(address, rig=motion.rig) as sender:

@@ -9,8 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.kinematics import rest_pose
-from mocap3d.base.mesh import Material, SkinnedMesh, deform
+from mocap3d.base.mesh import Material, SkinnedMesh, deform, joined
 from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import together
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeleton import Skeleton
 
@@ -106,3 +107,21 @@ def test_a_rig_without_the_joints_is_refused(mesh, rig):
     wrong = replace(mesh, joints=np.full((40, 4), 5))
     with pytest.raises(InputError, match="follows joint 5"):
         wrong.check(rig)
+
+
+def test_meshes_of_several_people_become_one(rig, mesh):
+    """Catches vertices that follow the other person, and triangles between people."""
+    other = replace(
+        mesh, vertices_m=mesh.vertices_m + 1, materials=(*mesh.materials, Material(name="b", rgb=(0, 0, 1)))
+    )
+    rng = np.random.default_rng(3)
+    motions = [
+        Motion(rig=rig, fps=Fraction(30), local_wxyz=rotations(rng, 4, 5), root_m=rng.normal(size=(4, 3)))
+        for _ in range(2)
+    ]
+    both = joined([mesh, other], [1, 6])
+    both_m = deform(both, together({"a": motions[0], "b": motions[1]}))
+    np.testing.assert_allclose(both_m[:, :40], deform(mesh, motions[0]), atol=1e-12)
+    np.testing.assert_allclose(both_m[:, 40:], deform(other, motions[1]), atol=1e-12)
+    np.testing.assert_array_equal(both.triangles[13:], mesh.triangles + 40)
+    assert [material.name for material in both.materials] == ["skin", "b"]

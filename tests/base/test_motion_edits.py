@@ -89,6 +89,10 @@ def test_people_put_together_come_apart_again():
     np.testing.assert_allclose(world_m[:, 1:23], forward(ann)[0], atol=1e-12)
     np.testing.assert_allclose(world_m[:30, 23:], forward(bob)[0], atol=1e-12)
     np.testing.assert_allclose(world_m[30:, 23:], np.repeat(forward(bob)[0][-1:], 10, axis=0), atol=1e-12)
+    later = together({"Ann": ann, "Bob": replace(bob, start_frame=12)})
+    assert (len(later), later.start_frame) == (40, 7)
+    np.testing.assert_allclose(forward(later)[0][5:35, 23:], forward(bob)[0], atol=1e-12)
+    np.testing.assert_allclose(forward(later)[0][:5, 23:], np.repeat(forward(bob)[0][:1], 5, axis=0), atol=1e-12)
     apart = split(both)
     assert list(apart) == ["Ann", "Bob: the second"]
     for name, motion in (("Ann", ann), ("Bob: the second", bob)):

@@ -1,0 +1,141 @@
+"""The sub-command that turns motion files into motion files of other formats."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mocap3d.base.errors import InputError, Mocap3dError
+from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import in_place, resampled, split, trimmed
+from mocap3d.base.pose import Pose3D
+from mocap3d.cli._inputs import frame_range
+from mocap3d.cli._outputs import make_folder, prove_writable
+from mocap3d.cli._progress import progress
+from mocap3d.output import extensions, read, write
+
+__all__ = ["convert"]
+
+
+def convert(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="IN... OUT", help="A motion file and the file to make; or several, and a folder."),
+    ],
+    to: Annotated[str | None, typer.Option(help="Format of the files in a folder, such as .glb.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."
+        ),
+    ] = None,
+    mesh: Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")] = False,
+    fps: Annotated[str | None, typer.Option(help="Resample to this rate: 30, 23.976, 30000/1001 ...")] = None,
+    trim: Annotated[
+        str | None, typer.Option(help="What to keep, START:STOP in frames (30:120) or seconds (1.5s:4s).")
+    ] = None,
+    on_the_spot: Annotated[bool, typer.Option("--in-place", help="Take the path over the floor away.")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="Several people stay in one file; else each gets a file of its own.")
+    ] = False,
+    unit: Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")] = None,
+    output_unit: Annotated[float | None, typer.Option(help="Metres per unit of the file written.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Turn motion files into files of other formats."""
+    jobs = _jobs(files, to)
+    edits = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
+    options: dict[str, Any] = {"preset": preset, "mesh": mesh}
+    options |= {"unit_m": output_unit} if output_unit is not None else {}
+    summaries: list[dict[str, object]] = []
+    failed = 0
+    with progress() as tell:
+        for n, (source, target) in enumerate(jobs):
+            tell("converting", n, len(jobs))
+            try:
+                written = _convert_one(source, target, unit, edits, options)
+                summaries.append({"source": str(source), "files": [str(path) for path in written]})
+            except Mocap3dError as error:
+                if len(jobs) == 1:
+                    raise
+                failed += 1
+                print(f"error: {source}: {error}", file=sys.stderr)
+                summaries.append({"source": str(source), "error": str(error)})
+        tell("converting", len(jobs), len(jobs))
+    _report(summaries, as_json=as_json)
+    if failed:
+        raise InputError(f"{failed} of {len(jobs)} files failed")
+
+
+def _jobs(files: list[Path], to: str | None) -> list[tuple[Path, Path]]:
+    """Which file is written where; the folder is made."""
+    if len(files) < 2:
+        raise typer.BadParameter("what to read, and what to write: mocap3d convert walk.bvh walk.glb")
+    *sources, target = files
+    if to is None and len(sources) == 1 and not target.is_dir():
+        prove_writable(target)
+        return [(sources[0], target)]
+    if to is None:
+        raise typer.BadParameter(f"{target} stands for a folder: --to says the format, such as --to .glb")
+    extension = to.lower() if to.startswith(".") else f".{to.lower()}"
+    if extension not in extensions():
+        raise typer.BadParameter(f"--to takes one of {' '.join(extensions())}; got {to!r}")
+    jobs = [(source, target / f"{source.stem}{extension}") for source in sources]
+    seen: dict[Path, Path] = {}
+    for source, path in jobs:
+        if path in seen:
+            raise InputError(f"{seen[path]} and {source} would both be written as {path}: rename one of them")
+        seen[path] = source
+    make_folder(target)
+    return jobs
+
+
+def _convert_one(
+    source: Path, target: Path, unit: float | None, edits: dict[str, Any], options: dict[str, Any]
+) -> list[Path]:
+    found = read(source, **({} if unit is None else {"unit_m": unit}))
+    if isinstance(found, Pose3D):
+        wanted = [name.replace("_", "-") for name, value in edits.items() if value]
+        if wanted:
+            raise InputError(f"{source} holds points: --{wanted[0]} needs a motion")
+        write(found, target, **options)
+        return [target]
+    people = {name: _edited(motion, edits) for name, motion in split(found).items()}
+    if len(people) == 1 or edits["together"]:
+        write(next(iter(people.values())) if len(people) == 1 else people, target, **options)
+        return [target]
+    written = []
+    for name, motion in people.items():
+        safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in name)
+        path = target.with_name(f"{target.stem}-{safe}{target.suffix}")
+        write(motion, path, **options)
+        written.append(path)
+    return written
+
+
+def _edited(motion: Motion, edits: dict[str, Any]) -> Motion:
+    if edits["trim"] is not None:
+        start, stop = (_frame(motion, at) for at in frame_range(edits["trim"], "--trim"))
+        motion = trimmed(motion, start or 0, len(motion) if stop is None else stop)
+    if edits["fps"] is not None:
+        motion = resampled(motion, edits["fps"])
+    return in_place(motion) if edits["in_place"] else motion
+
+
+def _frame(motion: Motion, at: int | str | None) -> int | None:
+    """A frame number, from one or from a time such as 1.5s."""
+    return round(Fraction(at.removesuffix("s")) * motion.fps) if isinstance(at, str) else at
+
+
+def _report(summaries: list[dict[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
+        return
+    for summary in summaries:
+        files = summary.get("files", [])
+        print(*(files if isinstance(files, list) else []), sep="\n", flush=True)
