@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import struct
-import warnings
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from gltf_by_hand import Hand, glb, rags, taken_apart
-from hypothesis import given
-from hypothesis import strategies as st
+from gltf_by_hand import TIMES, Hand, arm, glb, rags, taken_apart
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
@@ -20,20 +15,6 @@ from mocap3d.base.mesh import deform
 from mocap3d.output.gltf import read_glb, read_glb_character, write_glb
 
 HALF = float(np.sqrt(0.5))
-TIMES = np.arange(5) / 30
-
-
-def arm(**top: object) -> Hand:
-    """A shoulder at (1, 2, 3), an elbow 0.5 along its X, a hand 0.25 further; the shoulder turns 90 degrees about Z."""
-    hand = Hand(
-        {"name": "shoulder", "translation": [1, 2, 3], "children": [1]} | top,
-        {"name": "elbow", "translation": [0.5, 0, 0], "children": [2]},
-        {"name": "hand", "translation": [0.25, 0, 0]},
-    )
-    hand.root["skins"] = [{"joints": [0, 1, 2]}]
-    angles = np.linspace(0, np.pi / 2, 5)
-    hand.move(0, "rotation", TIMES, np.stack([0 * angles, 0 * angles, np.sin(angles / 2), np.cos(angles / 2)], 1))
-    return hand
 
 
 def places(motion, joint: str) -> np.ndarray:
@@ -124,6 +105,7 @@ def test_a_joint_that_grows_is_refused_and_one_that_is_told_to_stay_is_not(tmp_p
     hand.move(2, "scale", TIMES, np.linspace([1, 1, 1], [2, 2, 2], 5))
     with pytest.raises(FileFormatError, match="grows"):
         read_glb(hand.save(tmp_path / "a.glb"))
+    assert read_glb_character(tmp_path / "a.glb", animation=None)[2] is None  # still good enough to be a target
 
 
 def test_a_matrix_is_taken_apart(tmp_path):
@@ -264,68 +246,6 @@ def test_a_file_without_animation_is_one_frame(tmp_path):
     np.testing.assert_allclose(places(motion, "hand"), [[1.75, 2, 3]])
 
 
-NTSC = [Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)]
-
-
-@given(
-    st.sampled_from([*NTSC, *(Fraction(n) for n in (1, 10, 24, 25, 30, 50, 60, 120, 144, 240))])
-    | st.integers(1, 240).map(Fraction),
-    st.integers(2, 3000),
-    st.sampled_from([0, 1, 37]),
-)
-def test_the_rate_is_found_from_the_times_alone(tmp_path_factory, fps, frames, start):
-    """Catches 23.976 taken for 24, whatever the length of the clip and wherever it starts."""
-    hand = arm()
-    del hand.root["animations"]
-    times = [float(np.float32((start + t) / float(fps))) for t in range(frames)]
-    hand.move(0, "translation", times, np.zeros((frames, 3)))
-    motion = read_glb(hand.save(tmp_path_factory.mktemp("rate") / "a.glb"))
-    assert (motion.fps, len(motion), motion.start_frame) == (fps, frames, start)
-
-
-@pytest.mark.parametrize("fps", [*NTSC, Fraction(30)])
-@pytest.mark.parametrize("kept", [(0, 2, 5, 11, 40), (0, 3, 9, 10, 100), (0, 4, 10, 16, 300)])
-def test_the_rate_is_found_when_keys_were_dropped(fps, kept, tmp_path):
-    """Catches a file that was made smaller and is then read at a fraction of its rate or not at all."""
-    hand = arm()
-    del hand.root["animations"]
-    hand.move(0, "translation", np.array(kept) / float(fps), np.array(kept)[:, None] * [1.0, 0, 0])
-    motion = read_glb(hand.save(tmp_path / "a.glb"))
-    assert (fps / motion.fps).denominator == 1 or motion.fps == fps
-    step = fps / motion.fps
-    np.testing.assert_allclose(motion.root_m[:, 0], np.arange(len(motion)) * float(step), atol=1e-4)
-
-
-def test_times_added_up_in_single_precision_are_still_a_grid(tmp_path):
-    """Catches a rate of 30.0001 from programs that add 1/30 again and again."""
-    hand = arm()
-    del hand.root["animations"]
-    times = np.cumsum(np.full(2000, np.float32(1 / 30), dtype=np.float32), dtype=np.float32)
-    hand.move(0, "translation", times, np.zeros((2000, 3)))
-    motion = read_glb(hand.save(tmp_path / "a.glb"))
-    assert (motion.fps, len(motion)) == (30, 2000)
-
-
-def test_keys_on_no_grid_ask_for_a_rate(tmp_path):
-    """Catches an invented frame rate."""
-    hand = arm()
-    del hand.root["animations"]
-    hand.move(0, "translation", [0, 0.1234, 0.3333, 0.9], np.zeros((4, 3)))
-    path = hand.save(tmp_path / "a.glb")
-    with pytest.raises(FileFormatError, match="fps="):
-        read_glb(path)
-    motion = read_glb(path, fps="23.976")
-    assert (motion.fps, len(motion)) == (Fraction(24000, 1001), 22)
-
-
-def test_a_rate_that_the_keys_contradict_is_not_believed(tmp_path):
-    """Catches extras that another program kept while it changed the times, and numbers that would take years."""
-    for text in ("24/1", "1e999999999", "30", 7, "0/1", "1/0"):
-        hand = arm()
-        hand.root["animations"][0]["extras"] = {"fps": text}
-        assert read_glb(hand.save(tmp_path / "a.glb")).fps == 30
-
-
 def test_a_character_saved_in_the_middle_of_a_dance_rests_as_it_was_bound(rested_motion, tmp_path):
     """Catches a retargeting target whose rest pose is whatever its nodes happened to show."""
     body = rags(rested_motion.rig)
@@ -365,141 +285,3 @@ def test_a_character_without_a_body_or_a_movement(tmp_path):
     del hand.root["animations"]
     rig, surface, motion = read_glb_character(hand.save(tmp_path / "a.glb"))
     assert (len(rig.skeleton), surface, motion) == (3, None, None)
-
-
-def broken(change) -> object:
-    """A case: what to do to the JSON of an arm."""
-    return pytest.param(change, id=change.__name__)
-
-
-def _cycle(root: dict) -> None:
-    root["nodes"][2]["children"] = [0]
-
-
-def _self(root: dict) -> None:
-    root["nodes"][2]["children"] = [2]
-
-
-def _two_parents(root: dict) -> None:
-    root["nodes"][0]["children"] = [1, 2]
-
-
-def _lying_count(root: dict) -> None:
-    root["accessors"][0]["count"] = 10**9
-
-
-def _no_bytes(root: dict) -> None:
-    root["accessors"][0] = {"componentType": 5126, "count": 10**12, "type": "SCALAR", "sparse": {"count": 1}}
-
-
-def _lying_view(root: dict) -> None:
-    root["bufferViews"][0]["byteLength"] = 10**6
-
-
-def _lying_buffer(root: dict) -> None:
-    root["buffers"][0]["byteLength"] = 10**15
-
-
-def _unit_less(root: dict) -> None:
-    root["nodes"][0]["rotation"] = [0, 0, 0, 0]
-
-
-def _infinite(root: dict) -> None:
-    root["nodes"][0]["translation"] = [1e400, 0, 0]
-
-
-def _outside(root: dict) -> None:
-    root["skins"][0]["joints"] = [0, 1, 99]
-
-
-def _twice(root: dict) -> None:
-    root["animations"][0]["channels"] *= 2
-
-
-def _old(root: dict) -> None:
-    root["asset"]["version"] = "1.0"
-
-
-def _required(root: dict) -> None:
-    root["extensionsRequired"] = ["ACME_upside_down"]
-
-
-def _no_nodes(root: dict) -> None:
-    root["nodes"] = []
-
-
-def _not_a_list(root: dict) -> None:
-    root["nodes"] = {"0": {}}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        broken(f)
-        for f in (
-            _cycle,
-            _self,
-            _two_parents,
-            _lying_count,
-            _no_bytes,
-            _lying_view,
-            _lying_buffer,
-            _unit_less,
-            _infinite,
-        )
-    ]
-    + [broken(f) for f in (_outside, _twice, _old, _required, _no_nodes, _not_a_list)],
-)
-def test_files_that_contradict_themselves_are_refused(change, tmp_path):
-    """Catches an endless loop, an index out of bounds, memory for numbers that are not there."""
-    path = arm().save(tmp_path / "a.glb")
-    root, data = taken_apart(path)
-    change(root)
-    path.write_bytes(glb(root, data))
-    with pytest.raises(FileFormatError, match=r"a\.glb"):
-        read_glb(path)
-
-
-def test_a_short_file_cannot_ask_for_hours_of_frames(tmp_path):
-    """Catches two keys, a year apart and on a grid of 120 frames per second, that fill the memory."""
-    hand = arm()
-    hand.move(1, "translation", [0.0, 1 / 120, 1e9 / 120], np.zeros((3, 3)))
-    with pytest.raises(FileFormatError, match="far more than a file of this size"):
-        read_glb(hand.save(tmp_path / "a.glb"))
-
-
-def test_headers_that_lie(tmp_path):
-    """Catches lengths that are believed."""
-    good = arm().save(tmp_path / "a.glb").read_bytes()
-    path = tmp_path / "b.glb"
-    for at, value in ((4, 1), (8, 2**32 - 1), (12, 2**32 - 1), (12, 3), (16, 7)):
-        path.write_bytes(good[:at] + struct.pack("<I", value) + good[at + 4 :])
-        with pytest.raises(FileFormatError):
-            read_glb(path)
-    for data in (
-        b"",
-        b"glTF",
-        good[:19],
-        good[:100],
-        b"{" * 100_000,
-        b"[1]",
-        b"\xff\xfe",
-        b'{"asset": {"version": NaN}}',
-    ):
-        path.write_bytes(data)
-        with pytest.raises(FileFormatError):
-            read_glb(path)
-    with pytest.raises(InputError, match="cannot read"):
-        read_glb(tmp_path / "none.glb")
-
-
-def test_a_hierarchy_ten_thousand_deep_is_read(tmp_path):
-    """Catches recursion."""
-    count = 10_000
-    nodes = [{"name": f"n{n}", "translation": [0, 1e-3, 0], "children": [n + 1]} for n in range(count - 1)]
-    hand = Hand(*nodes, {"name": "last"})
-    hand.move(0, "translation", [0.0], [[0.0, 0, 0]])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Mocap3dWarning)
-        motion = read_glb(hand.save(tmp_path / "a.glb"))
-    assert len(motion.rig.skeleton) == count

@@ -83,6 +83,9 @@ FORMATS = {
     "json": Format("mocap3d.output.json_motion:read_json", ".json", "mocap3d.output.json_motion:write_json"),
     "npz": Format("mocap3d.output.archive:read_npz", ".npz", "mocap3d.output.archive:write_npz"),
     "h5": Format("mocap3d.output.archive:read_h5", ".h5", "mocap3d.output.archive:write_h5"),
+    "glb": Format("mocap3d.output.gltf:read_glb_character", ".glb", "gltf_by_hand:write_dressed"),
+    "gltf": Format("mocap3d.output.gltf:read_glb_character", ".gltf", "gltf_by_hand:write_dressed"),
+    "vrma": Format("mocap3d.output.gltf:read_vrma", ".vrma", "mocap3d.output.gltf:write_vrma"),
     "amass": Format("mocap3d.output.amass:read_amass", ".npz", _amass),
 }
 

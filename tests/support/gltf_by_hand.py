@@ -12,10 +12,15 @@ import numpy as np
 
 from mocap3d.base.kinematics import rest_pose
 from mocap3d.base.mesh import Material, SkinnedMesh
+from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
+from mocap3d.output.gltf import write_glb
 
 KINDS = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
+
+
+TIMES = np.arange(5) / 30
 
 
 class Hand:
@@ -72,6 +77,19 @@ class Hand:
         return path
 
 
+def arm(**top: object) -> Hand:
+    """A shoulder at (1, 2, 3), an elbow 0.5 along its X, a hand 0.25 further; the shoulder turns 90 degrees about Z."""
+    hand = Hand(
+        {"name": "shoulder", "translation": [1, 2, 3], "children": [1]} | top,
+        {"name": "elbow", "translation": [0.5, 0, 0], "children": [2]},
+        {"name": "hand", "translation": [0.25, 0, 0]},
+    )
+    hand.root["skins"] = [{"joints": [0, 1, 2]}]
+    angles = np.linspace(0, np.pi / 2, 5)
+    hand.move(0, "rotation", TIMES, np.stack([0 * angles, 0 * angles, np.sin(angles / 2), np.cos(angles / 2)], 1))
+    return hand
+
+
 def glb(root: dict[str, Any], data: bytes) -> bytes:
     """Put a .glb together."""
     text = json.dumps(root).encode()
@@ -93,6 +111,17 @@ def array_of(root: dict[str, Any], data: bytes, accessor: int) -> np.ndarray:
     view = root["bufferViews"][root["accessors"][accessor]["bufferView"]]
     numbers = np.frombuffer(data, "<f4", view["byteLength"] // 4, view["byteOffset"])
     return numbers.reshape(root["accessors"][accessor]["count"], -1)
+
+
+def write_dressed(motion: Motion, path: Path) -> None:
+    """Write a small body as a .glb, or as a .gltf with its bytes in text: what is damaged to try the reader."""
+    write_glb(motion, path.with_suffix(".glb"), mesh=rags(motion.rig, 6))
+    if path.suffix != ".glb":
+        hand = Hand()
+        hand.root, hand.data = taken_apart(path.with_suffix(".glb"))
+        path.with_suffix(".glb").unlink()
+        hand.root["nodes"][1]["scale"] = [2, 2, 2]
+        hand.save(path)
 
 
 def rags(rig: Rig, vertices: int = 120) -> SkinnedMesh:

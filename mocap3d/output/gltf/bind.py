@@ -51,8 +51,10 @@ def inverse_bind_matrices(skin: Record, joints: int, accessors: Accessors) -> Fl
     """Read (joints, 4, 4) joint_from_mesh of a skin; None where it has none, which means identity.
 
     Raises:
-        FileFormatError: fewer matrices than joints, or the last row of one is not 0 0 0 1.
+        FileFormatError: no joints, fewer matrices than joints, or the last row of one is not 0 0 0 1.
     """
+    if joints == 0:
+        raise skin.error("a skin needs at least one joint")
     index = skin.index("inverseBindMatrices", len(accessors))
     if index is None:
         return None

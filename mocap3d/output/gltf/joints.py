@@ -129,7 +129,7 @@ def _joint_nodes(root: Record, nodes: Nodes, moving: set[int], named: list[int])
         members = [n for skin in skins_in_scene(root, nodes) for n in skin.indices("joints", len(nodes.records))]
         named = list(dict.fromkeys(members))  # several skins may share joints
     if not named:
-        hanging = _below(nodes, {n for n in moving if not nodes.records[n].has("mesh")})
+        hanging = _below(nodes, moving)
         return _ordered(nodes, hanging, sorted(hanging))
     chosen = set(named).intersection(nodes.in_scene)
     if not chosen:

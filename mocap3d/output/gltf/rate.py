@@ -63,17 +63,16 @@ def _rate_of_frames(
     highest = float((frames / np.maximum(since_s - within_s, 1e-12)).min())
     if lowest <= highest:
         low, high = Fraction(lowest), Fraction(highest)
-        near = [rate for rate in _usual(low, high) if low <= rate <= high]
-        return near[0] if near else _simplest_between(low, high)
+        inside = [rate for rate in _usual((low + high) / 2) if low <= rate <= high]
+        return inside[0] if inside else _simplest_between(low, high)
     slope = Fraction(float(frames @ frames) / float(frames @ since_s))
-    near = min(_usual(slope, slope), key=lambda rate: abs(rate - slope), default=None)
-    return near if near is not None and abs(near - slope) <= _DRIFT * slope else None
+    near = [rate for rate in _usual(slope) if abs(rate - slope) <= _DRIFT * slope]
+    return near[0] if near else None
 
 
-def _usual(low: Fraction, high: Fraction) -> list[Fraction]:
-    """The whole rate and the NTSC rate near an interval."""
-    middle = (low + high) / 2
-    candidates = [Fraction(round(middle)), Fraction(round(middle * Fraction(1001, 1000)) * 1000, 1001)]
+def _usual(near: Fraction) -> list[Fraction]:
+    """The whole rate and the NTSC rate next to a rate."""
+    candidates = [Fraction(round(near)), Fraction(round(near * Fraction(1001, 1000)) * 1000, 1001)]
     return [rate for rate in candidates if rate > 0]
 
 

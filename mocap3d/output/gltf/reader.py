@@ -56,7 +56,7 @@ def read_glb(
 
 
 def read_glb_character(
-    path: str | os.PathLike[str], *, fps: Fraction | float | str | None = None, animation: int | str = 0
+    path: str | os.PathLike[str], *, fps: Fraction | float | str | None = None, animation: int | str | None = 0
 ) -> tuple[Rig, SkinnedMesh | None, Motion | None]:
     """Read somebody's character: its rig, its body (None without a mesh), and its movement (None without one).
 
@@ -67,20 +67,21 @@ def read_glb_character(
     Args:
         path: the file.
         fps: sample the movement at this rate; needed where its keys lie on no grid.
-        animation: which, if there are several: its name, or its number from 0.
+        animation: which, if there are several: its name, or its number from 0; None leaves the movement out.
 
     Raises:
         FileFormatError: as ``read_glb``; also for a mesh that is compressed.
         InputError: as ``read_glb``.
     """
-    opened = open_gltf(path, animation)
+    opened = open_gltf(path, 0 if animation is None else animation)
     try:
         surface = read_surface(opened.document.root, opened.nodes, opened.joints, opened.accessors)
     except FileFormatError:
         raise
     except InputError as error:
         raise opened.document.root.error(str(error)) from None
-    return opened.joints.rig, surface, opened.motion(fps) if opened.animation is not None else None
+    moves = animation is not None and opened.animation is not None
+    return opened.joints.rig, surface, opened.motion(fps) if moves else None
 
 
 class Opened:
