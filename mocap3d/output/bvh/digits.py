@@ -118,15 +118,14 @@ def _parse_block(block: bytes) -> tuple[Floats, Places]:
     first = chars[starts]
     negative = first == 45
     part_size = _decimals(chars, starts, ends)
-    sizes = np.empty((2, len(ends)), dtype=np.int64)  # digits before and behind the point
-    np.subtract(ends, starts, out=sizes[0])
-    sizes[0] -= part_size + 1
-    sizes[0] -= negative | (first == 43)
-    np.maximum(part_size, 0, out=sizes[1])
+    whole_size = ends - starts
+    whole_size -= part_size + 1
+    whole_size -= negative | (first == 43)
     x = _words(block, ends, part_size)
-    good = _keep_last(x, sizes)
+    part_size = np.maximum(part_size, 0)
+    good = _keep_last(x, whole_size, part_size)
     whole, part = _digits_to_int(x)
-    scale = _POWERS[np.minimum(sizes[1, : len(part_size)], 8)]
+    scale = _POWERS[np.minimum(part_size, 8)]
     whole *= scale
     whole += part
     values = whole / scale
@@ -184,22 +183,24 @@ def _words(block: bytes, ends: Places, part_size: Places) -> Words:
     return words
 
 
-def _keep_last(words: Words, sizes: Places) -> NDArray[np.bool_]:
-    """Turn the last ``sizes`` characters of each word from ASCII into numbers and the others into zeros.
+def _keep_last(words: Words, whole_size: Places, part_size: Places) -> NDArray[np.bool_]:
+    """Turn the digits of (2, N) words from ASCII into numbers, in place, and what stands before them into zeros.
 
     Returns:
-        (N,) whether both words of a number hold digits only, not none and not too many.
+        (N,) whether both words of a number hold digits only, not none and at most eight.
     """
-    surplus = _64 - (sizes << 3).view(np.uint64)
     words ^= _ASCII_ZEROS
-    words >>= surplus
-    words <<= surplus
+    for word, size in zip(words, (whole_size, part_size), strict=True):
+        surplus = _64 - (size << 3).view(np.uint64)
+        word >>= surplus
+        word <<= surplus
     above = words + _ABOVE_9
     above |= words
     above &= _HIGH_BITS
     good: NDArray[np.bool_] = (above[0] | above[1]) == 0
-    if sizes.min(initial=0) < 0 or sizes.max(initial=0) > 8 or not (sizes[0] + sizes[1]).all():
-        good &= ((sizes >= 0) & (sizes <= 8)).all(axis=0) & (sizes[0] + sizes[1] > 0)
+    smallest, largest = whole_size.min(initial=0), max(whole_size.max(initial=0), part_size.max(initial=0))
+    if smallest < 0 or largest > 8 or not np.all(part_size):
+        good &= (whole_size >= 0) & (whole_size <= 8) & (part_size <= 8) & (whole_size + part_size > 0)
     return good
 
 
