@@ -1,5 +1,6 @@
 """FBX, Autodesk's binary format: bones, animation, skinned meshes."""
 
-from __future__ import annotations
+from mocap3d.output.fbx.reader import read_fbx, read_fbx_character
+from mocap3d.output.fbx.writer import write_fbx
 
-__all__: list[str] = []
+__all__ = ["read_fbx", "read_fbx_character", "write_fbx"]
