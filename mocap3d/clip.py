@@ -91,19 +91,15 @@ class Clip:
         """
         from mocap3d.output import write  # formats are loaded when first needed
 
+        paths = self.paths(path, together=together)
         if not together:
-            paths = self.paths(path)
             for target, motion in zip(paths, self.motions, strict=True):
                 write(motion, target, **options)
             return paths
-        written = []
-        shots = sorted({performance.shot for performance in self.performances})
-        for shot in shots:
+        for target, shot in zip(paths, self._shots(), strict=True):
             people = {f"person{one.person}": one.motion for one in self.performances if one.shot == shot}
-            target = _with_suffix(Path(path), f"-shot{shot + 1}" if len(shots) > 1 else "")
             write(people if len(people) > 1 else next(iter(people.values())), target, **options)
-            written.append(target)
-        return tuple(written)
+        return paths
 
     def stream(self, address: str = "127.0.0.1:39539", *, person: int = 1, loop: bool = False) -> int:
         """Play one person of the first shot to a VMC listener in real time (an avatar's program; needs mocap3d[live]).
@@ -128,10 +124,12 @@ class Clip:
             raise InputError(f"there is no person {person}; there are {', '.join(map(str, sorted(people)))}")
         return stream_motion(people[person].motion, address, loop=loop)
 
-    def paths(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
-        """Name the files that ``save`` writes, one per performance."""
+    def paths(self, path: str | os.PathLike[str], *, together: bool = False) -> tuple[Path, ...]:
+        """Name the files that ``save`` writes, one per performance, or per shot."""
         target = Path(path)
-        shots = {performance.shot for performance in self.performances}
+        shots = self._shots()
+        if together:
+            return tuple(_with_suffix(target, f"-shot{shot + 1}" if len(shots) > 1 else "") for shot in shots)
         named = []
         for performance in self.performances:
             in_shot = [other for other in self.performances if other.shot == performance.shot]
@@ -139,6 +137,10 @@ class Clip:
             suffix += f"-person{performance.person}" if len(in_shot) > 1 else ""
             named.append(_with_suffix(target, suffix))
         return tuple(named)
+
+    def _shots(self) -> list[int]:
+        """The shots that show somebody."""
+        return sorted({performance.shot for performance in self.performances})
 
     def summary(self) -> dict[str, object]:
         """Tell in plain numbers what was captured and how sure it is; every value is JSON."""

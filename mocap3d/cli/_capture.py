@@ -15,6 +15,7 @@ from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.cli._inputs import find_videos, frame_range
 from mocap3d.cli._outputs import Job, make_folder, plan, prove_writable
 from mocap3d.cli._progress import progress
+from mocap3d.output import carries_mesh, find_preset
 
 __all__ = ["capture", "demo"]
 
@@ -46,6 +47,14 @@ def capture(
         str, typer.Option(help="movenet_thunder, or movenet_lightning: faster and less exact.")
     ] = "movenet_thunder",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."
+        ),
+    ] = None,
+    mesh: Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")] = False,
+    together: Annotated[bool, typer.Option("--together", help="All people of a shot in one file.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page; of a batch: a folder of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
@@ -63,12 +72,15 @@ def capture(
         "detector": detector,
         "device": device,
     }
+    look = {"preset": preset, "mesh": mesh, "together": together}
     videos, batch = find_videos(inputs)
     jobs = plan(videos, output, report, batch=batch)
+    if preset is not None:
+        find_preset(preset)  # a typing error is told before minutes of work
     if batch:
-        _capture_batch(jobs, options, as_json=as_json)
+        _capture_batch(jobs, options, look, as_json=as_json)
     else:
-        _capture_one(jobs[0], options, as_json=as_json)
+        _capture_one(jobs[0], options, look, as_json=as_json)
 
 
 def demo(
@@ -78,26 +90,29 @@ def demo(
     """Capture the clip that comes with mocap3d: a woman who walks."""
     from mocap3d import examples
 
-    job = Job(video=examples.path("walk.mp4"), targets=(output / "walk.bvh",), report=output / "walk.html")
+    targets = tuple(output / f"walk{extension}" for extension in (".bvh", ".fbx", ".glb"))
+    job = Job(video=examples.path("walk.mp4"), targets=targets, report=output / "walk.html")
     make_folder(output)
-    prove_writable(job.targets[0])
-    _capture_one(job, {"cameras": examples.path("walk.toml"), "height_m": 1.65}, as_json=as_json)
+    for target in targets:
+        prove_writable(target)
+    options = {"cameras": examples.path("walk.toml"), "height_m": 1.65}
+    _capture_one(job, options, {"preset": None, "mesh": True, "together": False}, as_json=as_json)
 
 
-def _capture_one(job: Job, options: dict[str, Any], *, as_json: bool) -> None:
-    summary = _capture_and_save(job, options, set(), quiet=as_json)
+def _capture_one(job: Job, options: dict[str, Any], look: dict[str, Any], *, as_json: bool) -> None:
+    summary = _capture_and_save(job, options, look, set(), quiet=as_json)
     if as_json:
         print(json.dumps(summary, indent=2))
 
 
-def _capture_batch(jobs: Sequence[Job], options: dict[str, Any], *, as_json: bool) -> None:
+def _capture_batch(jobs: Sequence[Job], options: dict[str, Any], look: dict[str, Any], *, as_json: bool) -> None:
     """Capture every video; one that fails does not stop the others."""
     summaries: list[dict[str, object]] = []
     written: set[Path] = set()
     failed = 0
     for job in jobs:
         try:
-            summaries.append(_capture_and_save(job, options, written, quiet=as_json))
+            summaries.append(_capture_and_save(job, options, look, written, quiet=as_json))
         except Mocap3dError as error:
             failed += 1
             print(f"error: {job.video}: {error}", file=sys.stderr)
@@ -108,7 +123,9 @@ def _capture_batch(jobs: Sequence[Job], options: dict[str, Any], *, as_json: boo
         raise InputError(f"{failed} of {len(jobs)} videos failed")
 
 
-def _capture_and_save(job: Job, options: dict[str, Any], written: set[Path], *, quiet: bool) -> dict[str, object]:
+def _capture_and_save(
+    job: Job, options: dict[str, Any], look: dict[str, Any], written: set[Path], *, quiet: bool
+) -> dict[str, object]:
     """Capture one video, save it, print where it is; return the summary.
 
     Files in ``written`` are those of other videos and are not overwritten; the files of this one are added.
@@ -118,12 +135,12 @@ def _capture_and_save(job: Job, options: dict[str, Any], written: set[Path], *, 
     with progress() as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same, below
         clip = run(job.video, progress=tell, **options)
-    files = [path for target in job.targets for path in clip.paths(target)]
+    files = [path for target in job.targets for path in clip.paths(target, together=look["together"])]
     if taken := written.intersection(files):
         raise InputError(f"{min(taken)} is already the result of another video: rename one of them")
     written.update(files)
     for target in job.targets:
-        clip.save(target)
+        clip.save(target, **{**look, "mesh": look["mesh"] and carries_mesh(target)})
     if job.report is not None:
         from mocap3d.viewers.report import write_report
 

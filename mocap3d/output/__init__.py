@@ -27,7 +27,7 @@ from mocap3d.output.bvh import read_bvh, write_bvh
 from mocap3d.output.presets import Preset, dress, load_preset, preset_named, roles
 from mocap3d.output.presets.humanoid import as_humanoid
 
-__all__ = ["extensions", "read", "read_bvh", "write", "write_bvh"]
+__all__ = ["carries_mesh", "extensions", "find_preset", "read", "read_bvh", "write", "write_bvh"]
 
 _FORMATS: Final = {
     ".bvh": ("bvh", "bvh"),
@@ -37,6 +37,7 @@ _FORMATS: Final = {
     ".glb": ("gltf", "glb"),
     ".gltf": ("gltf", "glb"),
     ".h5": ("archive", "h5"),
+    ".hdf5": ("archive", "h5"),
     ".json": ("json_motion", "json"),
     ".npz": ("archive", "npz"),
     ".trc": ("trc", "trc"),
@@ -55,6 +56,11 @@ _ONLY_READ: Final = {".gltf", ".vrm"}
 def extensions() -> tuple[str, ...]:
     """List the extensions that can be written, such as ``.bvh``."""
     return tuple(sorted(_FORMATS.keys() - _ONLY_READ))
+
+
+def carries_mesh(path: str | os.PathLike[str]) -> bool:
+    """Tell whether the format of a file can carry a mesh."""
+    return "mesh" in signature(_function("write", _extension(path, extensions()))).parameters
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Motion | Pose3D:
@@ -110,7 +116,7 @@ def write(
             raise InputError(f"{path}: {what} rotations, these are points (they can be written to .c3d, .csv and .trc)")
         writer(source, path, **options)
         return
-    worn = None if preset is None else _preset(preset)
+    worn = None if preset is None else find_preset(preset)
     people = {"": source} if isinstance(source, Motion) else dict(source)
     if worn is not None:
         people = {name: dress(as_humanoid(resampled(one, worn.fps_for(one.fps))), worn) for name, one in people.items()}
@@ -142,8 +148,7 @@ def _extension(path: str | os.PathLike[str], known: Any) -> str:
 
 def _checked(verb: str, extension: str, options: dict[str, Any]) -> Callable[..., Any]:
     """Look up the reader or writer for an extension, and check the names of its options."""
-    module, name = _FORMATS[extension]
-    function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), f"{verb}_{name}")
+    function = _function(verb, extension)
     known = [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     unknown = sorted(set(options) - set(known))
     if unknown:
@@ -151,7 +156,18 @@ def _checked(verb: str, extension: str, options: dict[str, Any]) -> Callable[...
     return function
 
 
-def _preset(given: str | os.PathLike[str] | Preset) -> Preset:
+def _function(verb: str, extension: str) -> Callable[..., Any]:
+    module, name = _FORMATS[extension]
+    function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), f"{verb}_{name}")
+    return function
+
+
+def find_preset(given: str | os.PathLike[str] | Preset) -> Preset:
+    """Find the preset that is called so, or that a TOML file holds.
+
+    Raises:
+        InputError: there is none.
+    """
     if isinstance(given, Preset):
         return given
     text = os.fspath(given)

@@ -45,6 +45,7 @@ class Document:
     size: int
     binary: memoryview | None
     _buffers: dict[int, memoryview] = field(default_factory=dict)
+    _records: list[Record] = field(default_factory=list)
 
     def buffer(self, index: int) -> memoryview:
         """Find the bytes of a buffer: the BIN chunk, a data URI, or a file beside this one.
@@ -53,7 +54,8 @@ class Document:
             FileFormatError: they are not there, fewer than promised, or would come from elsewhere.
         """
         if index not in self._buffers:
-            record = self.root.records("buffers")[index]
+            self._records = self._records or self.root.records("buffers")
+            record = self._records[index]
             length = record.count("byteLength")
             data = self._bytes_of(record, index, length)
             if len(data) < length:

@@ -97,7 +97,8 @@ class Animation:
 
     def key_times_s(self) -> Floats:
         """All times at which there is a key, those of one frame taken together."""
-        times_s = np.unique(np.concatenate([curve.times_s for curve in self.curves.values()]))
+        different = {id(curve): curve.times_s for curve in self.curves.values()}  # nodes may share a curve
+        times_s = np.unique(np.concatenate(list(different.values())))
         apart = np.diff(times_s) > 4 * np.spacing(times_s[1:].astype(np.float32))
         return np.asarray(times_s[np.concatenate([[True], apart])])
 

@@ -5,7 +5,7 @@ Nodes are walked in lists, never by recursion: a hierarchy may be as deep as the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,7 @@ class Nodes:
     local_m: Floats
     local_wxyz: Floats
     scales: Floats
+    _known: dict[int, Floats] = field(default_factory=lambda: {ROOT: np.eye(4)})  # world_from_node
 
     def names(self, nodes: list[int]) -> list[str]:
         """List what nodes are called; nothing where they have no name."""
@@ -61,14 +62,17 @@ class Nodes:
         return float(scale.mean())
 
     def world_matrix(self, node: int) -> Floats:
-        """Multiply up the static matrices from a node to the top: (4, 4) world_from_node."""
-        matrix = np.eye(4)
-        while node != ROOT:
-            local = np.eye(4)
-            local[:3, :3] = wxyz_to_matrix(self.local_wxyz[node]) * self.uniform_scale(node)
-            local[:3, 3] = self.local_m[node]
-            matrix = local @ matrix
+        """Multiply the static matrices from the top down to a node: (4, 4) world_from_node."""
+        path = []
+        while node not in self._known:
+            path.append(node)
             node = self.parents[node]
+        matrix = self._known[node]
+        for below in reversed(path):
+            local = np.eye(4)
+            local[:3, :3] = wxyz_to_matrix(self.local_wxyz[below]) * self.uniform_scale(below)
+            local[:3, 3] = self.local_m[below]
+            matrix = self._known[below] = matrix @ local
         return matrix
 
 

@@ -57,13 +57,12 @@ def read_surface(root: Record, nodes: Nodes, joints: Joints, accessors: Accessor
     """
     vertices: list[_Vertices] = []
     faces: list[_Faces] = []
-    meshes, materials = root.records("meshes"), len(root.records("materials"))
-    index = {n: j for j, n in enumerate(joints.nodes) if n != ROOT}
-    rest = rest_matrices(joints)
+    meshes, materials = root.records("meshes"), root.records("materials")
+    carriers = _Carriers(root, nodes, joints, accessors)
     name = ""
     for n in nodes.in_scene:
         which = nodes.records[n].index("mesh", len(meshes))
-        carrier = _carrier(root, nodes, n, index, rest, accessors) if which is not None else None
+        carrier = carriers.of(n) if which is not None else None
         if which is None or carrier is None:
             continue
         name = name or meshes[which].text("name") or nodes.records[n].text("name")
@@ -78,32 +77,44 @@ def read_surface(root: Record, nodes: Nodes, joints: Joints, accessors: Accessor
                 vertices.append(_vertices(attributes, carrier, accessors))
             of = shared[key]
             corners = _triangles(primitive, len(vertices[of].places_m), accessors)
-            material = primitive.index("material", materials)
+            material = primitive.index("material", len(materials))
             faces.append(_Faces(of=of, triangles=corners, material=-1 if material is None else material))
-    return _joined(root, vertices, faces, name or "body") if any(len(f.triangles) for f in faces) else None
+    return _joined(materials, vertices, faces, name or "body") if any(len(f.triangles) for f in faces) else None
 
 
-def _carrier(
-    root: Record, nodes: Nodes, node: int, index: dict[int, int], rest: Floats, accessors: Accessors
-) -> tuple[Ints, Floats] | None:
-    """Find what moves the mesh of a node: joints of the rig (K,), and world_from_mesh (K, 4, 4) of each at rest."""
-    skins = root.records("skins")
-    skin = nodes.records[node].index("skin", len(skins))
-    if skin is not None:
-        members = skins[skin].indices("joints", len(nodes.records))
+class _Carriers:
+    """What moves the mesh of a node: the joints of the skin that it wears, or the joint that it hangs on."""
+
+    def __init__(self, root: Record, nodes: Nodes, joints: Joints, accessors: Accessors) -> None:
+        self._nodes, self._accessors = nodes, accessors
+        self._skins = root.records("skins")
+        self._index = {n: j for j, n in enumerate(joints.nodes) if n != ROOT}
+        self._rest = rest_matrices(joints)
+        self._above: dict[int, int] = {}  # the joint's node that a node is or hangs on
+        for n in nodes.in_scene:
+            if n in self._index:
+                self._above[n] = n
+            elif nodes.parents[n] in self._above:
+                self._above[n] = self._above[nodes.parents[n]]
+
+    def of(self, node: int) -> tuple[Ints, Floats] | None:
+        """Find joints of the rig (K,), and world_from_mesh (K, 4, 4) of each at rest; None for what stands alone."""
+        nodes, rest, index = self._nodes, self._rest, self._index
+        skin = nodes.records[node].index("skin", len(self._skins))
+        if skin is None:
+            if node not in self._above:
+                return None
+            above = self._above[node]
+            below = np.linalg.inv(nodes.world_matrix(above)) @ nodes.world_matrix(node)
+            return np.array([index[above]]), (rest[index[above]] @ below)[None]
+        record = self._skins[skin]
+        members = record.indices("joints", len(nodes.records))
         missing = [n for n in members if n not in index]
         if missing:
-            raise skins[skin].error(f"joint {missing[0]} is not in the scene")
+            raise record.error(f"joint {missing[0]} is not in the scene")
         owners = np.array([index[n] for n in members], dtype=np.int64)
-        joint_from_mesh = inverse_bind_matrices(skins[skin], len(members), accessors)
+        joint_from_mesh = inverse_bind_matrices(record, len(members), self._accessors)
         return owners, rest[owners] if joint_from_mesh is None else rest[owners] @ joint_from_mesh
-    above = node
-    while above not in index:
-        above = nodes.parents[above]
-        if above == ROOT:
-            return None
-    below = np.linalg.inv(nodes.world_matrix(above)) @ nodes.world_matrix(node)
-    return np.array([index[above]]), (rest[index[above]] @ below)[None]
 
 
 def _attributes(primitive: Record) -> Record:
@@ -161,6 +172,7 @@ def _influences(attributes: Record, vertices: int, members: int, accessors: Acce
 def _triangles(primitive: Record, vertices: int, accessors: Accessors) -> Ints:
     """Read (F, 3) corners of triangles, strips or fans."""
     at = primitive.index("indices", len(accessors))
+    accessors.hold(vertices, primitive)
     corners = np.arange(vertices) if at is None else accessors.integers(at, ("SCALAR",))[:, 0]
     if corners.min() < 0 or corners.max() >= vertices:
         raise primitive.error(f"its triangles name vertex {corners.max()}, there are {vertices}")
@@ -190,7 +202,7 @@ def _unit(vectors: Floats) -> Floats:
     return np.where(lengths > 1e-20, vectors / np.maximum(lengths, 1e-20), [0.0, 1.0, 0.0])
 
 
-def _joined(root: Record, vertices: list[_Vertices], faces: list[_Faces], name: str) -> SkinnedMesh:
+def _joined(materials: list[Record], vertices: list[_Vertices], faces: list[_Faces], name: str) -> SkinnedMesh:
     starts = np.cumsum([0, *(len(part.places_m) for part in vertices)])
     places_m = np.concatenate([part.places_m for part in vertices])
     triangles = np.concatenate([face.triangles + starts[face.of] for face in faces])
@@ -199,7 +211,7 @@ def _joined(root: Record, vertices: list[_Vertices], faces: list[_Faces], name: 
         smooth[start : start + len(part.places_m)] if part.normals is None else part.normals
         for part, start in zip(vertices, starts, strict=False)
     ]
-    used = sorted({face.material for face in faces})
+    used = {material: k for k, material in enumerate(sorted({face.material for face in faces}))}
     return SkinnedMesh(
         name=name,
         vertices_m=places_m,
@@ -207,15 +219,15 @@ def _joined(root: Record, vertices: list[_Vertices], faces: list[_Faces], name: 
         triangles=triangles,
         joints=np.concatenate([part.joints for part in vertices]),
         weights=np.concatenate([part.weights for part in vertices]),
-        materials=tuple(_material(root, material) for material in used),
-        material=np.concatenate([np.full(len(face.triangles), used.index(face.material)) for face in faces]),
+        materials=tuple(_material(materials, material) for material in used),
+        material=np.concatenate([np.full(len(face.triangles), used[face.material]) for face in faces]),
     )
 
 
-def _material(root: Record, index: int) -> Material:
+def _material(materials: list[Record], index: int) -> Material:
     if index < 0:
         return Material(name="plain", rgb=_GREY)
-    record = root.records("materials")[index]
+    record = materials[index]
     looks = record.record("pbrMetallicRoughness")
     red, green, blue, _ = (1.0,) * 4 if looks is None else looks.numbers("baseColorFactor", (1.0,) * 4)
     return Material(name=record.text("name") or f"material {index}", rgb=(red, green, blue))

@@ -1,0 +1,129 @@
+"""`mocap3d convert`: what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from videos import run
+
+from mocap3d import output
+from mocap3d.base.humanoid import HUMANOID_RIG
+from mocap3d.base.kinematics import forward
+from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import split
+
+
+@pytest.fixture
+def walker(tmp_path):
+    """A second of somebody who slides along and turns the head, as BVH."""
+    wxyz = np.tile([1.0, 0, 0, 0], (30, 22, 1))
+    angle = np.linspace(0, 1, 30) / 2
+    wxyz[:, HUMANOID_RIG.skeleton.index("head")] = np.column_stack([np.cos(angle), 0 * angle, np.sin(angle), 0 * angle])
+    root_m = np.column_stack([np.linspace(1, 2, 30), np.full(30, 0.9), np.linspace(0, 3, 30)])
+    motion = Motion(rig=HUMANOID_RIG, fps=Fraction(30), local_wxyz=wxyz, root_m=root_m)
+    output.write(motion, tmp_path / "walk.bvh")
+    return motion
+
+
+def converted(capsys, *arguments):
+    """Run it; it must succeed. Returns what it printed."""
+    code, printed, errors = run(capsys, "convert", *arguments)
+    assert code == 0, errors
+    return printed
+
+
+def test_one_file(walker, tmp_path, capsys):
+    """Catches a file that is another than was asked for, and a path that is not printed."""
+    printed = converted(capsys, tmp_path / "walk.bvh", tmp_path / "walk.glb", "--mesh", "--preset", "mixamo")
+    assert printed.split() == [str(tmp_path / "walk.glb")]
+    found = output.read(tmp_path / "walk.glb")
+    assert "mixamorig:LeftArm" in found.rig.skeleton.joint_names
+
+
+def test_edits(walker, tmp_path, capsys):
+    """Catches a range in the wrong unit, a rate that stretches time, and a path that is still walked."""
+    source, target = tmp_path / "walk.bvh", tmp_path / "a.bvh"
+    converted(capsys, source, target, "--trim", "0.5s:25")
+    np.testing.assert_allclose(output.read(target).root_m, walker.root_m[15:25], atol=1e-6)
+    converted(capsys, source, target, "--fps", "23.976")
+    found = output.read(target)
+    assert found.fps == Fraction(24000, 1001)
+    assert found.root_m[12, 0] == pytest.approx(np.interp(12 * 1001 / 24000, np.arange(30) / 30, walker.root_m[:, 0]))
+    converted(capsys, source, target, "--in-place")
+    assert not output.read(target).root_m[:, ::2].any()
+    converted(capsys, source, target, "--output-unit", "0.01")
+    np.testing.assert_allclose(output.read(target).root_m, 100 * walker.root_m, atol=1e-4)
+    converted(capsys, target, tmp_path / "b.bvh", "--unit", "0.01")
+    np.testing.assert_allclose(output.read(tmp_path / "b.bvh").root_m, walker.root_m, atol=1e-6)
+
+
+def test_several_people(walker, tmp_path, capsys):
+    """Catches people who are lost on the way, and file names that lead into other folders."""
+    two = {"Ann": walker, "../Bob": replace(walker, root_m=walker.root_m + [0.0, 0, 5])}
+    output.write(two, tmp_path / "two.fbx")
+    names = converted(capsys, tmp_path / "two.fbx", tmp_path / "each.bvh").split()
+    assert names == [str(tmp_path / "each-Ann.bvh"), str(tmp_path / "each-___Bob.bvh")]
+    np.testing.assert_allclose(output.read(names[1]).root_m[:, 2], walker.root_m[:, 2] + 5, atol=1e-5)
+    assert converted(capsys, tmp_path / "two.fbx", tmp_path / "all.glb", "--together").split() == [
+        str(tmp_path / "all.glb")
+    ]
+    assert list(split(output.read(tmp_path / "all.glb"))) == ["Ann", "../Bob"]
+
+
+def test_a_folder_of_files(walker, tmp_path, capsys):
+    """Catches a batch that stops at the first bad file, or does not say which it was."""
+    (tmp_path / "broken.bvh").write_text("nothing")
+    output.write(walker, tmp_path / "more.fbx")
+    sources = [tmp_path / name for name in ("walk.bvh", "broken.bvh", "more.fbx")]
+    code, printed, errors = run(capsys, "convert", *sources, tmp_path / "out", "--to", "usda", "--json")
+    assert code == 1
+    assert [list(one) for one in json.loads(printed)] == [["source", "files"], ["source", "error"], ["source", "files"]]
+    assert "broken.bvh" in errors
+    assert "1 of 3 files failed" in errors
+    found = output.read(tmp_path / "out" / "more.usda")
+    np.testing.assert_allclose(forward(found)[0], forward(walker)[0], atol=1e-5)
+
+
+def test_points(walker, tmp_path, capsys):
+    """Catches points that are taken for a body."""
+    converted(capsys, tmp_path / "walk.bvh", tmp_path / "a.c3d")
+    converted(capsys, tmp_path / "a.c3d", tmp_path / "a.trc")
+    for arguments, message in (
+        (["a.trc", "b.bvh"], "hold rotations"),
+        (["a.trc", "b.c3d", "--in-place"], "--in-place needs a motion"),
+    ):
+        code, _, errors = run(capsys, "convert", *(tmp_path / a if "." in a else a for a in arguments))
+        assert code == 1
+        assert message in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["walk.bvh"], 2, "what to read, and what to write"),
+        (["walk.bvh", "a.xyz"], 1, "unknown extension"),
+        (["missing.bvh", "a.glb"], 1, "missing.bvh"),
+        (["walk.bvh", "no/such/a.glb"], 1, "no folder"),
+        (["walk.bvh", "walk.bvh", "out", "--to", "glb"], 1, "rename one"),
+        (["walk.bvh", "walk.bvh", "out.glb"], 2, "--to says the format"),
+        (["walk.bvh", "out", "--to", "xyz"], 2, "--to takes one of"),
+        (["walk.bvh", "a.glb", "--preset", "quake"], 1, "no preset is called 'quake'"),
+        (["walk.bvh", "a.glb", "--trim", "5:2"], 1, "not within"),
+        (["walk.bvh", "a.glb", "--trim", "a"], 2, "START:STOP"),
+        (["walk.bvh", "a.glb", "--fps", "0"], 1, "frame rate must be above 0"),
+        (["walk.bvh", "a.trc", "--mesh"], 1, "no option mesh"),
+    ],
+)
+def test_mistakes(arguments, code, message, walker, tmp_path, capsys, monkeypatch):
+    """Catches a traceback, a wrong exit code, and a file that is left behind."""
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    found, _, errors = run(capsys, "convert", *arguments)
+    assert found == code
+    assert message in errors
+    assert "Traceback" not in errors
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {path for path in before if path.is_file()}
