@@ -17,6 +17,7 @@ from gltf_by_hand import rags
 from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion
+from mocap3d.output.fbx import write_fbx
 from mocap3d.output.gltf import read_glb, read_glb_character, write_glb
 
 RATES = [Fraction(n * 1000, 1001) for n in (24, 30, 60)] + [Fraction(n) for n in (24, 30, 60)]
@@ -82,6 +83,29 @@ def test_keys_stand_on_frames_at_every_rate(fps, wild_motion, tmp_path):
     assert all(theirs["bones"])
 
 
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_we_read_what_autodesk_writes(fps, rested_motion, tmp_path):
+    """Catches pivots, constant channels of every bone, or skins in several spaces, as FBX2glTF leaves them."""
+    motion = replace(rested_motion, fps=Fraction(fps))
+    body = rags(motion.rig)
+    write_fbx(motion, tmp_path / "a.fbx", mesh=body)
+    program = READERS / "node_modules/fbx2gltf/bin/Linux/FBX2glTF"
+    program.chmod(0o755)  # npm unpacks it as a file that cannot be run
+    command = [program, "--binary", "--anim-framerate", f"bake{fps}", "-i", tmp_path / "a.fbx", "-o", tmp_path / "b"]
+    subprocess.run(command, check=True, capture_output=True)
+    rig, surface, again = read_glb_character(tmp_path / "b.glb")
+    assert (again.fps, len(again), again.local_m) == (fps, len(motion), None)
+    index = [rig.skeleton.index(name) for name in motion.rig.skeleton.joint_names]
+    np.testing.assert_allclose(forward(again)[0][:, index], forward(motion)[0], rtol=0, atol=1e-5)
+    assert farthest_vertex(deform(body, motion), deform(surface, again)) < 1e-5
+
+
+def farthest_vertex(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """How far the nearest of their (T, V, 3) vertices goes from each of ours; their order and number may differ."""
+    distances = np.linalg.norm(ours[::10, :, None] - theirs[::10, None], axis=-1).max(axis=0)
+    return float(distances.min(axis=1).max())
+
+
 def blender(path: Path, motion: Motion, out: Path, *again: Path) -> dict:
     """Import a file into Blender, and turn its axes into ours."""
     python = os.environ["MOCAP3D_BLENDER_PYTHON"]
@@ -125,8 +149,5 @@ def test_we_read_what_blender_exports(rested_motion, blender_python, tmp_path):
     assert (motion.fps, len(motion)) == (rested_motion.fps, len(rested_motion))
     index = [rig.skeleton.index(name) for name in rested_motion.rig.skeleton.joint_names]
     np.testing.assert_allclose(forward(motion)[0][:, index], forward(rested_motion)[0], rtol=0, atol=2e-5)
-    # Blender writes the corners of triangles one by one, in an order of its own.
-    ours, theirs = deform(body, rested_motion)[::10].reshape(6, -1, 3), deform(surface, motion)[::10]
-    distances = np.linalg.norm(ours[:, :, None] - theirs[:, None], axis=-1).max(axis=0)
-    assert distances.min(axis=1).max() < 2e-5
+    assert farthest_vertex(deform(body, rested_motion), deform(surface, motion)) < 2e-5
     assert read_glb(tmp_path / "again.glb").fps == rested_motion.fps
