@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from random import Random
 
 import numpy as np
-from fbx_readers import tube
-from fuzzing import assert_survives, is_read
+from fbx_edits import random_motion
+from fbx_readers import write_arm
+from fuzzing import assert_survives, example, is_read
 
-from mocap3d.base.motion import Motion
-from mocap3d.base.rig import Rig
-from mocap3d.base.rotations import rotvec_to_wxyz
-from mocap3d.base.skeleton import Skeleton
 from mocap3d.output.fbx import read_fbx_character, write_fbx
 from mocap3d.output.fbx.parse import parse_records
 from mocap3d.output.fbx.records import Record, write_records
@@ -26,14 +22,11 @@ ODD = (*NUMBERS, 0.0, -1.0, 1e300, math.nan, math.inf, "", "Model", "\x00\x01", 
 
 
 def seeds(folder: Path) -> list[Path]:
-    """A file with a mesh, and one of version 7500 with moving joints; small, so that damage meets every part."""
-    rng = np.random.default_rng(0)
-    skeleton = Skeleton(name="arm", joint_names=tuple("abcd"), parents=(-1, 0, 1, 0), mirror=(0, 1, 2, 3))
-    rig = Rig(skeleton=skeleton, offsets_m=rng.normal(size=(4, 3)), rest_wxyz=rotvec_to_wxyz(rng.normal(size=(4, 3))))
-    local_wxyz = rotvec_to_wxyz(rng.normal(size=(3, 4, 3)))
-    motion = Motion(rig=rig, fps=Fraction(30), local_wxyz=local_wxyz, root_m=rng.normal(size=(3, 3)))
-    write_fbx(motion, folder / "skin.fbx", mesh=tube(rig))
-    write_fbx(replace(motion, local_m=rng.normal(size=(3, 4, 3))), folder / "moving.fbx", version=7500)
+    """A file with a mesh, and one of version 7500 with moving joints."""
+    write_arm(example(3), folder / "skin.fbx")
+    motion = random_motion(0, frames=3)
+    local_m = np.random.default_rng(0).normal(size=(3, 4, 3))
+    write_fbx(replace(motion, local_m=local_m), folder / "moving.fbx", version=7500)
     return sorted(folder.glob("*.fbx"))
 
 

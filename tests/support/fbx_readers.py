@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,8 @@ from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.mesh import Material, SkinnedMesh, deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
+from mocap3d.base.skeleton import Skeleton
+from mocap3d.output.fbx import write_fbx
 
 READERS = Path(__file__).resolve().parents[1] / "readers"
 CENTIMETRE = 0.01
@@ -96,6 +98,19 @@ def tube(rig: Rig, sides: int = 5) -> SkinnedMesh:
         materials=(Material(name="skin", rgb=(0.8, 0.4, 0.2)), Material(name="cloth", rgb=(0.1, 0.2, 0.9))),
         material=np.arange(len(faces)) % 2,
     )
+
+
+def write_arm(motion: Motion, path: Path) -> None:
+    """Write the first joints of a body and a tube around them: small, so that damage meets every part of the file."""
+    count, skeleton = 4, motion.rig.skeleton
+    arm = Skeleton(
+        name="arm",
+        joint_names=skeleton.joint_names[:count],
+        parents=skeleton.parents[:count],
+        mirror=tuple(range(count)),
+    )
+    rig = Rig(skeleton=arm, offsets_m=motion.rig.offsets_m[:count], rest_wxyz=motion.rig.rest_wxyz[:count])
+    write_fbx(replace(motion, rig=rig, local_wxyz=motion.local_wxyz[:, :count]), path, mesh=tube(rig))
 
 
 def run(command: list[object]) -> None:

@@ -86,6 +86,7 @@ FORMATS = {
     "glb": Format("mocap3d.output.gltf:read_glb_character", ".glb", "gltf_by_hand:write_dressed"),
     "gltf": Format("mocap3d.output.gltf:read_glb_character", ".gltf", "gltf_by_hand:write_dressed"),
     "vrma": Format("mocap3d.output.gltf:read_vrma", ".vrma", "mocap3d.output.gltf:write_vrma"),
+    "fbx": Format("mocap3d.output.fbx:read_fbx_character", ".fbx", "fbx_readers:write_arm"),
     "amass": Format("mocap3d.output.amass:read_amass", ".npz", _amass),
 }
 
