@@ -159,5 +159,5 @@ def test_demo_runs_where_torch_cannot_be_imported(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     printed = [Path(line) for line in done.stdout.splitlines()]
-    assert [path.suffix for path in printed] == [".bvh", ".html"]
+    assert [path.suffix for path in printed] == [".bvh", ".fbx", ".glb", ".html"]
     assert all(path.stat().st_size > 10_000 for path in printed)

@@ -315,7 +315,8 @@ def test_the_training_page_says_what_training_does() -> None:
     from mocap3d.lift.encoding import ENCODING, feature_count
     from mocap3d.lift.lifter_weights import FORMAT, LifterMeta
     from mocap3d.train.body import COCO_OFFSET_M
-    from mocap3d.train.lifter_settings import CMU_HELD_OUT, CMU_RESERVED, CMU_TRAINING
+    from mocap3d.train.lifter_settings import CMU_HELD_OUT, CMU_TRAINING
+    from mocap3d.train.reserved import CMU_RESERVED
 
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     for subjects in (CMU_TRAINING, CMU_HELD_OUT, CMU_RESERVED):

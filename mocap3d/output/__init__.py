@@ -24,10 +24,25 @@ from mocap3d.base.motion_edits import resampled, together
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
 from mocap3d.output.bvh import read_bvh, write_bvh
-from mocap3d.output.presets import Preset, dress, load_preset, preset_named, roles
+from mocap3d.output.presets import Preset, dress, load_preset, preset_named, preset_names, roles
 from mocap3d.output.presets.humanoid import as_humanoid
 
-__all__ = ["carries_mesh", "extensions", "find_preset", "read", "read_bvh", "write", "write_bvh"]
+__all__ = [
+    "Preset",
+    "as_humanoid",
+    "carries_mesh",
+    "dress",
+    "extensions",
+    "find_preset",
+    "load_preset",
+    "preset_named",
+    "preset_names",
+    "read",
+    "read_bvh",
+    "roles",
+    "write",
+    "write_bvh",
+]
 
 _FORMATS: Final = {
     ".bvh": ("bvh", "bvh"),
@@ -96,7 +111,7 @@ def write(
         source: what to write; points only where the format holds nothing else (.c3d, .csv, .trc). Several people by
             name go into one file, their joints called ``NAME:JOINT``.
         path: the file; it appears whole or not at all.
-        preset: names, axes, unit, rest pose, root bone and frame rates of another program (`presets.preset_names`), or
+        preset: names, axes, unit, rest pose, root bone and frame rates of another program (`preset_names`), or
             of a TOML file.
         mesh: True puts a mannequin on the bones, where the format can carry one (.fbx, .glb, .usda ...).
         options: of that format's writer, such as ``order`` and ``unit_m`` of ``write_bvh``.

@@ -10,14 +10,13 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20
 from mocap3d.train.lifter_data import ExampleSettings
 from mocap3d.train.noise import NoiseSettings
-from mocap3d.train.reserved import CMU_RESERVED, refuse_reserved
+from mocap3d.train.reserved import refuse_reserved
 from mocap3d.train.settings_checks import check_counts, check_dilations, check_shares, check_sizes
 from mocap3d.train.virtual_cameras import CameraSettings
 
 __all__ = [
     "CAMERAS_OF_HUMAN36M",
     "CMU_HELD_OUT",
-    "CMU_RESERVED",
     "CMU_TRAINING",
     "HUMAN36M_HELD_OUT",
     "HUMAN36M_TRAINING",
