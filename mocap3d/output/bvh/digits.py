@@ -32,6 +32,7 @@ _ABOVE_9 = np.uint64(0x7676767676767676)  # added to a byte above 9 it reaches
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _64 = np.uint64(64)
 _POWERS = 10 ** np.arange(17, dtype=np.int64)
+_LONGEST_IN_ARRAY = 64
 _EXACT = 2**53  # integers up to here are float64 without rounding
 _NUMBER_BYTES = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eE", dtype=np.uint8))
 
@@ -226,6 +227,8 @@ def _parse_hard(block: bytes, chars: NDArray[np.uint8], starts: Places, ends: Pl
         raise BadNumberError(block[starts[bad[0]] : ends[bad[0]]], int(starts[bad[0]]))
     words = [block[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
     try:
+        if (ends - starts).max() > _LONGEST_IN_ARRAY:  # an array of words gives each as much room as the longest needs
+            raise ValueError
         values = np.array(words, dtype=np.bytes_).astype(np.float64)
     except ValueError:
         values = np.array([_float_or_nan(word) for word in words])

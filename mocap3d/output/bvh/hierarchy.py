@@ -17,7 +17,7 @@ __all__ = ["Node", "parse_hierarchy"]
 
 _TOKEN: Final = re.compile(r"[{}]|[^\s{}]+")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?(\d++\.?+\d*+|\.\d++)([eE][+-]?\d+)?", re.ASCII)  # "++" never tries again
 _CHANNEL: Final = re.compile(r"([xyz])_?(position|rotation)", re.IGNORECASE)
 _LARGEST_OFFSET: Final = 1e12  # beyond this a file is broken, whatever its unit
 

@@ -1,9 +1,9 @@
 """BVH -> Motion, for what is found in the wild.
 
-A BVH says little: no unit, no rest rotation, no up axis. What is read here keeps the file's axes; ``unit_m`` gives the
-unit. Position channels are the place in the parent's frame and replace the OFFSET, as in Blender and MotionBuilder.
-The order of position and rotation channels does not matter: a joint is moved, then turned, in the order of its
-rotation channels. What is broken in a way that leaves no doubt is repaired with a ``Mocap3dWarning``.
+A BVH says little: no unit, no rest rotation, no up axis; ``unit_m`` and ``up`` say what the file does not. Position
+channels are the place in the parent's frame and replace the OFFSET, as in Blender and MotionBuilder. The order of
+position and rotation channels does not matter: a joint is moved, then turned, in the order of its rotation channels.
+What is broken in a way that leaves no doubt is repaired with a ``Mocap3dWarning``.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ from numpy.typing import NDArray
 from mocap3d.base.checks import as_fps, fps_from_period
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
 from mocap3d.base.motion import Motion
-from mocap3d.output.bvh.assemble import motion_from_columns
+from mocap3d.output.bvh.assemble import Convention, Up, motion_from_columns
 from mocap3d.output.bvh.digits import BadNumberError, Numbers, parse_numbers
 from mocap3d.output.bvh.hierarchy import Node, parse_hierarchy
 
 __all__ = ["read_bvh"]
 
 _MOTION: Final = re.compile(rb"(?:^|[\r\n}])[ \t]*MOTION(?=\s|$)", re.IGNORECASE)
-_FRAMES: Final = re.compile(rb"\s*Frames\s*:?\s*(\S+)", re.IGNORECASE)
-_FRAME_TIME: Final = re.compile(rb"\s*Frame\s*Time\s*:?\s*(\S+)", re.IGNORECASE)
+# "*+" takes all and gives nothing back: else a megabyte of blanks, or of digits, would be tried in every division.
+_FRAMES: Final = re.compile(rb"\s*+Frames\s*+:?+\s*+(\S++)", re.IGNORECASE)
+_FRAME_TIME: Final = re.compile(rb"\s*+Frame\s*+Time\s*+:?+\s*+(\S++)", re.IGNORECASE)
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
-_PERIOD: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_PERIOD: Final = re.compile(r"[+-]?(\d++\.?+\d*+|\.\d++)([eE][+-]?\d{1,3})?", re.ASCII)
+_MANY_ROTATIONS: Final = 2_000_000  # so many may come without numbers of their own; more would fill the memory
+_LONGEST_PERIOD: Final = 60  # characters; exact fractions of a million digits would take hours
 _SHORTEST_S: Final = 1e-7
 _LONGEST_S: Final = 1e5  # a frame time beyond these is a broken number
 
@@ -65,6 +68,7 @@ def read_bvh(
     path: str | os.PathLike[str],
     *,
     unit_m: float = 1.0,
+    up: Up = "Y",
     fps: Fraction | float | str | None = None,
     lenient: bool = False,
 ) -> Motion:
@@ -79,6 +83,7 @@ def read_bvh(
         path: the file.
         unit_m: metres per unit of the file. The default takes the numbers as metres, which is what mocap3d writes;
             most other programs write centimetres (0.01), the CMU conversions 0.0564 metres.
+        up: the axis that points up in the file, "Y" or "Z". With "Z", +X stays, and what faces -Y will face +Z.
         fps: use this rate and ignore the frame time.
         lenient: also accept more rows than the header says; all are read, with a warning.
 
@@ -87,20 +92,19 @@ def read_bvh(
 
     Raises:
         FileFormatError: not a BVH, or one that contradicts itself; with the line.
-        InputError: the file cannot be opened, or ``unit_m`` or ``fps`` cannot be used.
+        InputError: the file cannot be opened, or ``unit_m``, ``up`` or ``fps`` cannot be used.
     """
-    if not 0 < unit_m < float("inf"):
-        raise InputError(f"unit_m must be metres per unit of the file, above 0; got {unit_m}")
+    convention = Convention(unit_m=unit_m, up=up)
     source = _Source(path=str(path), data=_bytes_of(path))
     match = _MOTION.search(source.data)
     nodes = parse_hierarchy(_text_of(source, len(source.data) if match is None else match.end()), source.path)
     if match is None:
         source.warn("there is no MOTION part; this is the rest pose, one frame")
-        return motion_from_columns(nodes, None, as_fps(1 if fps is None else fps), unit_m, source.path)
+        return motion_from_columns(nodes, None, as_fps(1 if fps is None else fps), convention, source.path)
     header = _read_header(source, match.end())
     rate = _rate(source, header) if fps is None else as_fps(fps)
     columns = _read_columns(source, nodes, header, lenient)
-    return motion_from_columns(nodes, columns, rate, unit_m, source.path)
+    return motion_from_columns(nodes, columns, rate, convention, source.path)
 
 
 def _bytes_of(path: str | os.PathLike[str]) -> memoryview:
@@ -164,7 +168,7 @@ def _rate(source: _Source, header: _Header) -> Fraction:
     if not _PERIOD.fullmatch(text) or not _SHORTEST_S <= float(text) <= _LONGEST_S:
         problem = f"Frame Time must be seconds above 0, got {text[:40]!r}; pass fps= to say the rate"
         raise source.error(problem, header.frame_time_at)
-    return fps_from_period(text)
+    return fps_from_period(text if len(text) <= _LONGEST_PERIOD else repr(float(text)))
 
 
 def _read_columns(source: _Source, nodes: list[Node], header: _Header, lenient: bool) -> NDArray[np.float64] | None:
@@ -186,6 +190,9 @@ def _read_columns(source: _Source, nodes: list[Node], header: _Header, lenient: 
     if rows == 0:
         source.warn("there are no frames; this is the rest pose, one frame")
         return None
+    if rows * len(nodes) > max(_MANY_ROTATIONS, 20 * rows * width):
+        problem = f"{rows} frames of {len(nodes)} joints, nearly all without channels"
+        raise source.error(problem, header.numbers_at)
     return numbers.values[: rows * width].reshape(rows, width)
 
 
