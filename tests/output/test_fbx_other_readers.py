@@ -21,6 +21,7 @@ RATES = (
     Fraction(60000, 1001),
     Fraction(60),
     Fraction(120),
+    Fraction(120000, 1001),
 )
 LIGHT_RATES = [(program, fps) for program in ("three", "ufbx") for fps in RATES]
 LIGHT_RATES += [("fbx2gltf", fps) for fps in RATES if fps in (24, 30, 60)]  # it bakes no others

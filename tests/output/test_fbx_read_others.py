@@ -244,6 +244,37 @@ def test_nodes_under_themselves_are_refused(tmp_path):
         read_fbx(path)
 
 
+def test_connections_between_things_that_are_no_ids_are_passed_over_or_refused(tmp_path):
+    """Catches an array where a word should be, which compares with words element by element; scripts/fuzz found it."""
+    path = tmp_path / "odd.fbx"
+    motion = random_motion(12)
+    write_fbx(motion, path)
+    change(path, connections(lambda all_: [(np.zeros(0), 1, 2), (np.zeros(2), 1, 2), ("PP", 1, 2), *all_]))
+    np.testing.assert_allclose(forward(read_fbx(path))[0], forward(motion)[0], atol=1e-5)
+    change(path, connections(lambda all_: [("OO", "bone0", 0), *all_]))
+    with pytest.raises(FileFormatError, match="not between two ids"):
+        read_fbx(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_numbers_that_are_none_are_refused(value, tmp_path):
+    """Catches NaN that travels from a property or a key into a motion, or out as a NumPy warning."""
+    path = tmp_path / "nan.fbx"
+    for name in ("KeyValueFloat", "Matrix", "PreRotation", "Lcl Translation", "UnitScaleFactor"):
+        write_fbx(random_motion(13), path)
+
+        def edit(record, name=name):
+            if record.name == name:
+                return replace(record, values=(np.full_like(record.values[0], value),))
+            if record.name == "P" and record.values[0] == name:
+                return replace(record, values=(*record.values[:4], *[value] * len(record.values[4:])))
+            return record
+
+        change(path, edit)
+        with pytest.raises(FileFormatError):
+            read_fbx(path)
+
+
 def test_bones_may_be_nulls_and_names_may_repeat(tmp_path):
     """Catches skeletons of capture programs, which are Null nodes, and two bones of one name."""
     path = tmp_path / "nulls.fbx"

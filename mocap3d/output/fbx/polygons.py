@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.mesh import Material
-from mocap3d.output.fbx.scene import Item, child_of, first_value
+from mocap3d.output.fbx.scene import Item, child_of, first_text
 
 __all__ = ["material_of", "polygon_materials", "triangulate", "unit", "vertex_normals"]
 
@@ -49,12 +49,12 @@ def vertex_normals(geometry: Item, vertices: Floats, corners: Integers, triangle
     if layer is not None:
         directions = geometry.floats(layer, "Normals")
         directions = directions[: len(directions) // 3 * 3].reshape(-1, 3)
-        if first_value(layer, "ReferenceInformationType") == "IndexToDirect":
+        if first_text(layer, "ReferenceInformationType") == "IndexToDirect":
             index = geometry.integers(layer, "NormalsIndex")
             if index.size and (index.min() < 0 or index.max() >= len(directions)):
                 raise geometry.error("NormalsIndex points outside the normals")
             directions = directions[index]
-        mapping = first_value(layer, "MappingInformationType")
+        mapping = first_text(layer, "MappingInformationType")
         if mapping == "ByPolygonVertex" and len(directions) == len(corners):
             np.add.at(sums, corners, directions)
         elif mapping in ("ByVertice", "ByVertex") and len(directions) == len(vertices):
@@ -79,7 +79,7 @@ def polygon_materials(geometry: Item, materials: int, polygons: int) -> Integers
     numbers = geometry.integers(layer, "Materials") if layer is not None else np.zeros(0, dtype=np.int64)
     if not ((numbers >= 0) & (numbers < materials)).all() or numbers.size == 0:
         return np.zeros(polygons, dtype=np.int64)
-    if first_value(layer, "MappingInformationType") == "ByPolygon" and len(numbers) >= polygons:
+    if first_text(layer, "MappingInformationType") == "ByPolygon" and len(numbers) >= polygons:
         return numbers[:polygons]
     return np.full(polygons, numbers[0])
 

@@ -15,7 +15,7 @@ from mocap3d.base.errors import FileFormatError
 from mocap3d.output.fbx.records import Record, Value
 from mocap3d.output.fbx.times import NEW_TICKS_PER_S, TICKS_PER_S
 
-__all__ = ["LARGEST", "Item", "Scene", "child_of", "first_value"]
+__all__ = ["LARGEST", "Item", "Scene", "child_of", "first_text"]
 
 Floats = NDArray[np.float64]
 _Rows = Mapping[str, tuple[Value, ...]]
@@ -137,12 +137,13 @@ class Scene:
 
     def _connect(self, record: Record) -> None:
         values = record.values
-        if record.name != "C" or len(values) < 3 or values[0] not in ("OO", "OP"):
+        sort = values[0] if values and isinstance(values[0], str) else ""
+        if record.name != "C" or len(values) < 3 or sort not in ("OO", "OP"):
             return  # PO and PP tie properties together; nothing here needs them
         child, parent = values[1:3]
         if not isinstance(child, numbers.Integral) or not isinstance(parent, numbers.Integral):
             raise FileFormatError("a connection is not between two ids", path=self.path)
-        channel = values[3] if values[0] == "OP" and len(values) > 3 and isinstance(values[3], str) else ""
+        channel = values[3] if sort == "OP" and len(values) > 3 and isinstance(values[3], str) else ""
         if int(child) in self.items:
             self.below.setdefault(int(parent), []).append((self.items[int(child)], channel))
             if int(parent) in self.items:
@@ -167,8 +168,13 @@ def child_of(record: Record | None, name: str) -> Record | None:
     return next((child for child in _children(record) if child.name == name), None)
 
 
-def first_value(record: Record | None, name: str) -> Value | None:
-    """Find the first value of the first record of a name inside another."""
+def first_text(record: Record | None, name: str) -> str:
+    """Find the first value of the first record of a name inside another; empty where it is no text."""
+    value = _first_value(record, name)
+    return value if isinstance(value, str) else ""
+
+
+def _first_value(record: Record | None, name: str) -> Value | None:
     found = child_of(record, name)
     return found.values[0] if found is not None and found.values else None
 
@@ -198,7 +204,7 @@ def _templates(definitions: Record | None) -> dict[str, dict[str, tuple[Value, .
 def _ticks_per_s(header: Record | None) -> int:
     """Read the unit of time from FBXHeaderExtension: FBX 8's smaller number of ticks is already seen in version 7."""
     flags = child_of(header, "OtherFlags")
-    version, definition = first_value(header, "FBXHeaderVersion"), first_value(flags, "TCDefinition")
+    version, definition = _first_value(header, "FBXHeaderVersion"), _first_value(flags, "TCDefinition")
     newer = isinstance(version, int) and version >= 1004 and isinstance(definition, int) and definition != 127
     return NEW_TICKS_PER_S if newer else TICKS_PER_S
 
