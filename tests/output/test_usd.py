@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from foreign_readers import READERS, y_up
 from mutations import mutations
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dError
@@ -188,3 +191,21 @@ def test_broken_files_give_only_our_errors(suffix, wild_motion, tmp_path):
         path.write_bytes(data)
         with contextlib.suppress(Mocap3dError):
             read_usd(path)
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("suffix", [".usda", ".usdc", ".usdz"])
+@pytest.mark.parametrize("which", ["wild_motion", "rested_motion"])
+def test_blender_puts_joints_and_vertices_where_we_do(suffix, which, request, blender_python, tmp_path):
+    """Catches a file that only OpenUSD understands: another bind pose, a lost rate, a skin that tears."""
+    motion = request.getfixturevalue(which)
+    body, path, out = prism(motion.rig), tmp_path / f"a{suffix}", tmp_path / "out.json"
+    write_usd(motion, path, mesh=body)
+    script = READERS / "read_usd_with_blender.py"
+    subprocess.run([blender_python, script, path, out], check=True, capture_output=True)
+    theirs = json.loads(out.read_text())
+    # Blender names bones after the last part of their paths, and lists them depth first.
+    order = [theirs["names"].index(name) for name in motion.rig.skeleton.joint_names]
+    assert theirs["frames"] == len(motion)
+    np.testing.assert_allclose(y_up(np.array(theirs["xyz"]))[:, order], forward(motion)[0], atol=1e-5)
+    np.testing.assert_allclose(y_up(np.array(theirs["vertices"])), deform(body, motion), atol=1e-5)
