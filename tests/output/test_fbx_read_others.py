@@ -190,6 +190,18 @@ def test_a_take_that_lies_about_its_length_is_refused(tmp_path):
         read_fbx(path)
 
 
+def test_a_rate_that_is_not_said_is_thirty(tmp_path):
+    """Catches a character refused, or played at -1 frames per second, for want of a rate."""
+    path = tmp_path / "rate.fbx"
+    write_fbx(random_motion(14), path)
+    change(path, lambda r: with_rows(r, TimeMode=(0,)) if r.name == "GlobalSettings" else r)
+    assert read_fbx(path).fps == 30
+    rows = {"TimeMode": (14,), "CustomFrameRate": (-1.0,)}
+    change(path, lambda r: with_rows(r, **rows) if r.name == "GlobalSettings" else r)
+    with pytest.warns(Mocap3dWarning, match="30 is used"):
+        assert read_fbx(path).fps == 30
+
+
 def test_newer_ticks_are_understood(tmp_path):
     """Catches times read in the old unit where a file of FBX 2024 says that it has the new one."""
     path = tmp_path / "new.fbx"

@@ -33,7 +33,9 @@ def file_rate(settings: Item) -> Fraction:
         return RATES.get(mode, _DEFAULT_RATE)
     custom = settings.number("CustomFrameRate", -1.0)
     if not 1e-3 <= custom <= 1e6:
-        raise settings.error(f"CustomFrameRate must be frames per second, got {custom:g}")
+        message = f"{settings.path}: it has a frame rate of its own, but does not say which; 30 is used"
+        warnings.warn(message, Mocap3dWarning, stacklevel=2)
+        return _DEFAULT_RATE
     simple = Fraction(custom).limit_denominator(10_000)  # 143/7 was written as the float nearest to it
     return simple if float(simple) == custom else as_fps(custom)
 
