@@ -53,6 +53,16 @@ def test_others_put_the_joints_of_our_file_where_we_do(reader, order, which, req
     assert_same_joints(motion, theirs, 1, 1e-5)
 
 
+@pytest.mark.parametrize("reader", ["three", "bvhio"])
+def test_others_find_a_file_with_z_up_turned(reader, rested_motion, tmp_path):
+    """Catches axes that only our own reader understands."""
+    path = tmp_path / "motion.bvh"
+    write_bvh(rested_motion, path, up="Z", unit_m=0.01)
+    theirs = read_with(reader, path, tmp_path / "out.json", rested_motion.fps)
+    theirs["xyz"] = y_up(np.array(theirs["xyz"])) * 0.01
+    assert_same_joints(rested_motion, theirs, 1, 1e-5)
+
+
 @pytest.mark.parametrize(
     ("reader", "name"), [(r, n) for r in ("three", "pybvh", "bvhio") for n in CORPUS if (r, n) not in CANNOT]
 )

@@ -144,6 +144,22 @@ def test_position_channels_of_inner_joints_replace_the_offset(read_text):
     np.testing.assert_allclose(motion.rig.tips[0].offset_m, [0.0025, 0, 0])
 
 
+def test_a_file_with_z_up_stands_up(read_text):
+    """Catches axes that are exchanged without a sign, and rotations that stay in the axes of the file.
+
+    By hand: the root stands at (1, 2, 3) with +Z up, so in our world at (1, 3, -2). In the second frame it has turned
+    by 90 degrees about the file's Z, the vertical, so the arm points along the file's +Y: away from us, our -Z.
+    """
+    motion = read_text(PLAIN, up="Z")
+    np.testing.assert_allclose(motion.root_m, [[1, 3, -2]] * 2)
+    np.testing.assert_allclose(forward(motion)[0][:, 1], [[1.5, 3, -2], [1, 3, -2.5]], atol=1e-15)
+    np.testing.assert_allclose(motion.rig.offsets_m, [[0, 0, -1], [0.5, 0, 0]])
+    text = PLAIN.replace("OFFSET 0.25 0 0", "OFFSET 0 0 0.25")
+    np.testing.assert_allclose(read_text(text, up="Z").rig.tips[0].offset_m, [0, 0.25, 0])
+    with pytest.raises(InputError, match="up must be"):
+        read_text(PLAIN, up="X")
+
+
 def test_several_roots_hang_under_one_and_leave_again(read_text, tmp_path):
     """Catches a second ROOT refused, dropped, or written back as a child of the first."""
     head, numbers = PLAIN.split("MOTION\n")
@@ -239,6 +255,11 @@ def test_more_rows_than_the_header_says_are_refused_unless_asked_for(read_text):
         ("1 2 3 0 0 0 90", "1 2 3 0 0 90", 19, "8 numbers, but the joints above have 9"),
         ("1 2 3 90 0 0 0", "1 2 3 90 0 0 0 0 0", 20, "11 numbers"),
         ("1 2 3 0 0 0 90 0 0\n", "1 2 3\n0 0 0\n90 0 0 1\n", 19, "3 numbers"),
+        ("0 0 90\n", "0 0 90\nEND OF FILE\n", 21, "'END' is no finite number"),
+        ("0 0 90\n", "0 0 90\n\n}\n", 22, "'}' is no finite number"),
+        ("0 0 90\n", "0 0 90\n1 2 3 # a comment\n", 21, "'#' is no finite number"),
+        ("Zrotation Xrotation Yrotation\n  JOINT", "Zrotation Xrotation Wrotation\n  JOINT", 5, "names 5"),
+        ("    End Site\n", "    End Site\n    {\n    }\n    End Site\n", 12, "has no OFFSET"),
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

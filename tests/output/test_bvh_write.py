@@ -16,7 +16,7 @@ from mocap3d.base.kinematics import forward, tip_positions
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import rotvec_to_wxyz
-from mocap3d.base.skeleton import Skeleton
+from mocap3d.base.skeleton import SEVERAL_ROOTS, Skeleton
 from mocap3d.output import read_bvh, write_bvh
 from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS
 
@@ -30,17 +30,38 @@ rates = st.one_of(
 )
 
 
+TURNS = {
+    "wild": lambda rng, shape: rng.normal(size=shape) * 2,
+    "next to none": lambda rng, shape: rng.normal(size=shape) * 10.0 ** rng.uniform(-17, -3, size=shape),
+    "next to 180": lambda rng, shape: unit(rng.normal(size=shape)) * (np.pi + rng.choice([-1e-7, 0, 1e-7])),
+    "quarter turns": lambda rng, shape: (
+        rng.permuted(np.eye(3), axis=1)[rng.integers(0, 3, size=shape[:-1])]
+        * (rng.integers(-4, 5, size=shape[:-1]) * np.pi / 2)[..., None]
+    ),
+}
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
 @st.composite
 def motions(draw):
-    """Random trees, rest rotations, tips, rates and movements; inner joints move in some."""
+    """Random trees, rest rotations, tips, rates, movements; inner joints move in some, some have several roots.
+
+    Also tells how near the joints must come back: quarter turns meet gimbal lock, where angles hold a rotation to 1e-7.
+    """
     joint_names = draw(st.lists(names, min_size=1, max_size=7, unique=True))
     count = len(joint_names)
     parents = [-1] + [draw(st.integers(0, j - 1)) for j in range(1, count)]
+    several = count > 2 and draw(st.booleans())
+    if several:
+        joint_names[0], parents[2] = SEVERAL_ROOTS, 0
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     skeleton = Skeleton(name="x", joint_names=joint_names, parents=parents, mirror=range(count))
     tips = [
         Tip(name="", parent=p, offset_m=rng.normal(size=3))
-        for p in draw(st.lists(st.integers(0, count - 1), max_size=4))
+        for p in draw(st.lists(st.integers(int(several), count - 1), max_size=4))
     ]
     resting = draw(st.booleans())
     rig = Rig(
@@ -50,30 +71,37 @@ def motions(draw):
         tips=tips,
     )
     frames = draw(st.sampled_from([1, 2, 5, 128, 129]))
+    turns = draw(st.sampled_from(list(TURNS)))
     local_m = np.broadcast_to(rig.offsets_m, (frames, count, 3)).copy()
     for j in draw(st.lists(st.integers(0, count - 1))):
         local_m[:, j] += rng.normal(size=(frames, 3))
-    return Motion(
+    motion = Motion(
         rig=rig,
         fps=draw(rates),
-        local_wxyz=rotvec_to_wxyz(rng.normal(size=(frames, count, 3)) * 2),
+        local_wxyz=rotvec_to_wxyz(TURNS[turns](rng, (frames, count, 3))),
         root_m=rng.normal(size=(frames, 3)),
         local_m=local_m if draw(st.booleans()) else None,
     )
+    return motion, 1e-5 if turns == "quarter turns" else 1e-9
 
 
-@given(motions(), st.sampled_from(TAIT_BRYAN_ORDERS), st.sampled_from([1.0, 0.01, 0.0564]))
-def test_what_is_read_back_moves_as_what_was_written(tmp_path_factory, motion, order, unit_m):
-    """Catches swapped columns, joints in another order, lost rest rotations, tips, units or position channels."""
+@given(motions(), st.sampled_from(TAIT_BRYAN_ORDERS), st.sampled_from([1.0, 0.01, 0.0564]), st.sampled_from("YZ"))
+def test_what_is_read_back_moves_as_what_was_written(tmp_path_factory, drawn, order, unit_m, up):
+    """Catches swapped columns, joints in another order, lost rest rotations, tips, units, axes, position channels."""
+    motion, tolerance_m = drawn
     path = tmp_path_factory.mktemp("bvh") / "a.bvh"
-    write_bvh(motion, path, order=order, unit_m=unit_m, decimals=12 if unit_m == 1.0 else 10)
-    again = read_bvh(path, unit_m=unit_m)
-    index = [again.rig.skeleton.index(name) for name in motion.rig.skeleton.joint_names]
-    np.testing.assert_allclose(forward(again)[0][:, index], forward(motion)[0], rtol=0, atol=1e-9)
-    for j, tips in enumerate(_tips_by_joint(motion)):
-        np.testing.assert_allclose(_tips_by_joint(again)[index[j]], tips, rtol=0, atol=1e-8)
+    write_bvh(motion, path, order=order, unit_m=unit_m, up=up, decimals=12 if unit_m == 1.0 else 10)
+    again = read_bvh(path, unit_m=unit_m, up=up)
+    names = motion.rig.skeleton.joint_names
+    assert set(again.rig.skeleton.joint_names) == set(names)
     assert again.fps == motion.fps
-    if np.all(motion.rig.rest_wxyz[:, 0] == 1):
+    index = [again.rig.skeleton.index(name) for name in names]
+    written = [j for j, name in enumerate(names) if name != SEVERAL_ROOTS]  # that one stays at the origin
+    difference = forward(again)[0][:, index] - forward(motion)[0]
+    assert np.abs(difference[:, written]).max() <= tolerance_m
+    for j in written:
+        np.testing.assert_allclose(_tips_by_joint(again)[index[j]], _tips_by_joint(motion)[j], rtol=0, atol=tolerance_m)
+    if np.all(motion.rig.rest_wxyz[:, 0] == 1) and len(written) == len(names):
         between = np.abs(np.sum(again.local_wxyz[:, index] * motion.local_wxyz, axis=-1))
         np.testing.assert_allclose(between, 1, atol=1e-12)
 
@@ -153,9 +181,20 @@ def test_a_chain_ten_thousand_deep_is_written_and_read(tmp_path):
     assert len(read_bvh(tmp_path / "a.bvh").rig.skeleton) == count
 
 
+def test_a_file_with_z_up_holds_turned_places(rested_motion, tmp_path):
+    """Catches a mirrored body, one that lies on its back, or root and limbs in different axes."""
+    write_bvh(rested_motion, tmp_path / "a.bvh", up="Z", decimals=12)
+    world_m = forward(rested_motion)[0]
+    as_it_stands = forward(read_bvh(tmp_path / "a.bvh"))[0]
+    np.testing.assert_allclose(
+        as_it_stands, np.stack([world_m[..., 0], -world_m[..., 2], world_m[..., 1]], -1), atol=1e-9
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"up": "X"}, "up must be"),
         ({"order": "zxy"}, "order must be one of"),
         ({"order": "XYX"}, "order must be one of"),
         ({"unit_m": 0.0}, "unit_m"),
