@@ -21,6 +21,7 @@ from mocap3d.output.fbx.records import Record
 from mocap3d.output.fbx.times import TICKS_PER_S
 
 FRAME = TICKS_PER_S // 30
+SIGNAL = np.array([0x7FA00000], dtype=np.uint32).view(np.float32)  # a NaN that NumPy warns of when it is widened
 
 
 def assert_as_ufbx(path: Path, file_to_ours=((1, 0, 0), (0, 1, 0), (0, 0, 1))) -> Motion:
@@ -106,6 +107,8 @@ def test_curves_between_keys_are_as_ufbx_has_them(kind, tmp_path):
         data = np.concatenate([rng.normal(size=(6, 2)) * 50, np.zeros((6, 2))], axis=1).astype(np.float32)
         if kind.startswith(("auto", "clamped", "progressive")):
             data[:] = 0
+        if kind == "line":
+            data[:, :2] = SIGNAL  # means nothing there
         data[:, 2] = weights.view(np.float32)
         new = {
             "KeyTime": frames * np.int64(FRAME),
@@ -268,7 +271,7 @@ def test_connections_between_things_that_are_no_ids_are_passed_over_or_refused(t
         read_fbx(path)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, SIGNAL[0]])
 def test_numbers_that_are_none_are_refused(value, tmp_path):
     """Catches NaN that travels from a property or a key into a motion, or out as a NumPy warning."""
     path = tmp_path / "nan.fbx"
@@ -277,9 +280,12 @@ def test_numbers_that_are_none_are_refused(value, tmp_path):
 
         def edit(record, name=name):
             if record.name == name:
-                return replace(record, values=(np.full_like(record.values[0], value),))
+                array = record.values[0].copy()
+                with np.errstate(invalid="ignore"):
+                    array[:] = value
+                return replace(record, values=(array,))
             if record.name == "P" and record.values[0] == name:
-                return replace(record, values=(*record.values[:4], *[value] * len(record.values[4:])))
+                return replace(record, values=(*record.values[:4], *[float(value)] * len(record.values[4:])))
             return record
 
         change(path, edit)

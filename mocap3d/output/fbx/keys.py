@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.output.fbx.scene import Item, child_of
+from mocap3d.output.fbx.scene import LARGEST, Item, child_of
 
 __all__ = ["evaluate_curve"]
 
@@ -85,7 +85,9 @@ class _Parts:
         packed = np.ascontiguousarray(data[:, 2]).view(np.uint32)  # two weights of 16 bits, in 1/10000
         out_weight = np.where(flags & _WEIGHTED_RIGHT, (packed & 0xFFFF) * 1e-4, _THIRD)[:-1]
         into_weight = np.where(flags & _WEIGHTED_LEFT, (packed >> 16) * 1e-4, _THIRD)[:-1]
-        slopes = np.nan_to_num(data[:, :2].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        with np.errstate(invalid="ignore"):
+            slopes = data[:, :2].astype(np.float64)
+        slopes[~(np.abs(slopes) <= LARGEST)] = 0.0  # of keys that are not cubic it may hold anything
         automatic = (flags & _USER) == 0
         computed = _automatic_slopes(flags, seconds, values, out_weight, into_weight)
         out = np.where(automatic, computed, slopes[:, 0])[:-1]

@@ -80,7 +80,8 @@ class Item:
         values = found.values[0] if found is not None and found.values else np.zeros(0)
         if not isinstance(values, np.ndarray):
             raise self.error(f"{name} is no array")
-        array = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # of signalling NaN in a broken file; refused just below
+            array = values.astype(np.float64)
         if (count is not None and array.size != count) or not (np.abs(array) <= LARGEST).all():
             raise self.error(f"{name} must hold {'finite' if count is None else count} numbers")
         return array
