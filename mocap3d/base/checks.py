@@ -35,7 +35,8 @@ def as_floats(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDA
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits:
         raise InputError(f"{name} must have shape {_shape_text(shape)}, got {array.shape}")
-    if np.isinf(array).any():
+    extremes = array.min(initial=0.0), array.max(initial=0.0)  # of long arrays no mask is made
+    if np.isinf(extremes).any() or (np.isnan(extremes).any() and np.isinf(array).any()):
         raise InputError(f"{name} holds an infinite value")
     array.flags.writeable = False
     return array

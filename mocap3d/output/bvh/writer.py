@@ -28,7 +28,7 @@ from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS
 from mocap3d.output.bvh.assemble import Convention, Up
-from mocap3d.output.bvh.digits import format_rows
+from mocap3d.output.bvh.digits import format_rows, keep_freed_memory
 from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS, wxyz_to_continuous_euler
 
 __all__ = ["write_bvh"]
@@ -72,6 +72,7 @@ def write_bvh(
     """
     _check_options(order, decimals)
     layout = _Layout(motion, Convention(unit_m=unit_m, up=up))
+    keep_freed_memory()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         hierarchy = _hierarchy_lines(layout, order, max(decimals, _OFFSET_DECIMALS))
         file.write(("\n".join(hierarchy) + "\n").encode())
