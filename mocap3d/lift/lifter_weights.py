@@ -206,19 +206,23 @@ def save_weights(weights: LifterWeights, path: Path) -> None:
         np.savez(file, meta=np.array(json.dumps(meta, indent=1)), **arrays)
 
 
-def load_weights(path: Path | None = None) -> LifterWeights:
-    """Read a lifter; the one that mocap3d ships when no path is given (which is read once).
+def load_weights(path: Path | None = None, *, causal: bool = False) -> LifterWeights:
+    """Read a lifter; one that mocap3d ships when no path is given (which is read once).
+
+    Args:
+        path: the file.
+        causal: of the shipped ones, that for live use, which looks at no later frame.
 
     Raises:
         InputError: there is no such file.
         FileFormatError: it is not a lifter, or one of a later version.
     """
-    return _shipped() if path is None else _load(path)
+    return _shipped("lifter_causal" if causal else "lifter") if path is None else _load(path)
 
 
 @functools.cache
-def _shipped() -> LifterWeights:
-    return _load(weights_room.path("lifter"))
+def _shipped(name: str) -> LifterWeights:
+    return _load(weights_room.path(name))
 
 
 def _load(path: Path) -> LifterWeights:

@@ -58,7 +58,7 @@ class LiveLifter:
 
     Args:
         camera: the camera; its lens is used, its pose is not.
-        weights: the lifter; the shipped one when None. Causal ones answer at once.
+        weights: the lifter; the shipped causal one when None. Causal ones answer at once.
         height_m: body height of the person; everything scales with it.
 
     Attributes:
@@ -66,7 +66,7 @@ class LiveLifter:
     """
 
     def __init__(self, camera: Camera, *, weights: LifterWeights | None = None, height_m: float = 1.70) -> None:
-        weights = load_weights() if weights is None else weights
+        weights = load_weights(causal=True) if weights is None else weights
         if not (np.isfinite(height_m) and height_m > 0):
             raise InputError(f"height_m must be above 0, got {height_m}")
         self._camera, self._weights = camera, weights

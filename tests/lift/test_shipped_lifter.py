@@ -9,6 +9,7 @@ from walker_views import walk_seen_from
 
 from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.lift.lifter_weights import load_weights
+from mocap3d.lift.live import LiveLifter
 from mocap3d.lift.monocular import lift_pose2d
 
 LIMBS = [
@@ -34,6 +35,17 @@ def test_lifts_a_walker_from_every_side(azimuth_deg, limit_m):
     assert (xyz_m[:, LIFTER_20.index("head"), 1] < -0.3).all()  # the camera's y points down
     faces = [body[:, LIFTER_20.index("face")] - body[:, LIFTER_20.index("neck")] for body in (truth, xyz_m)]
     assert (faces[0] * faces[1]).sum(axis=1).min() > 0
+
+
+def test_live_use_takes_the_causal_lifter():
+    """Catches a live body that lags more than a second behind, because the twin for clips is loaded."""
+    _, pose, camera = walk_seen_from(40)
+    live = LiveLifter(camera)
+    assert live.delay_s == 0
+    frames = [frame for n in range(30) for frame in live.push(pose.xy_px[n], pose.confidence[n])]
+    expected = lift_pose2d(pose, camera, weights=load_weights(causal=True)).xyz_m[:30]
+    np.testing.assert_allclose(np.concatenate([frame.lifted.body.xyz_m for frame in frames]), expected, atol=2e-3)
+    assert load_weights(causal=True).meta.causal
 
 
 def test_the_weights_are_small_and_say_what_they_are():
