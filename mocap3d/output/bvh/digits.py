@@ -9,8 +9,11 @@ Writing: fixed-point; a number is rounded to an integer, which is looked up four
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +22,13 @@ from mocap3d.base.errors import InputError
 
 __all__ = ["BadNumberError", "Numbers", "format_rows", "keep_freed_memory", "parse_numbers"]
 
-Text = bytes | memoryview
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
 _BLOCK_BYTES = 1 << 18  # a block and its arrays stay in the processor's cache
 _PAD = b" " * 16  # so that sixteen bytes can be loaded before the first end
-_BLANKS = b" \t\r\n\f\v"
+_BLANKS = (b" ", b"\t", b"\r", b"\n", b"\f", b"\v")
 _ASCII_ZEROS = np.uint64(0x3030303030303030)
 _ABOVE_9 = np.uint64(0x7676767676767676)  # added to a byte above 9 it reaches
 _HIGH_BITS = np.uint64(0x8080808080808080)
@@ -65,21 +67,24 @@ class Numbers:
     line_counts: NDArray[np.int64]
 
 
-def parse_numbers(text: Text, start: int = 0) -> Numbers:
-    """Read every number in ``text[start:]``; blanks, tabs, CR and LF separate them, CR and LF end lines.
+def parse_numbers(text: bytes | BinaryIO, start: int = 0, stop: int | None = None) -> Numbers:
+    """Read the numbers of ``text[start:stop]``; blanks, tabs, CR and LF separate them, CR and LF end lines.
 
     Args:
-        text: bytes, or what shows bytes (a memoryview).
+        text: bytes, or a file, which is read block by block.
         start: where the first number may begin.
+        stop: where the text ends; None is the end of ``text``.
 
     Raises:
         BadNumberError: a word is not a finite decimal number.
     """
+    file = BytesIO(text) if isinstance(text, bytes) else text
+    stop = file.seek(0, os.SEEK_END) if stop is None else stop
     keep_freed_memory()
     values: Floats = np.empty(0)
     breaks: list[Places] = []  # how many numbers come before each line end
     count = 0
-    for offset, block in _blocks(text, start):
+    for offset, block in _blocks(file, start, stop):
         try:
             numbers, before_break = _parse_block(block)
         except BadNumberError as error:
@@ -87,7 +92,7 @@ def parse_numbers(text: Text, start: int = 0) -> Numbers:
         breaks.append(before_break + count)
         if count + len(numbers) > len(values):  # room for the rest of the text, should it go on like this
             share = (count + len(numbers)) / (offset + len(block) - start)
-            values, shorter = np.empty(int(1.5 * count + 1.02 * share * (len(text) - start)) + len(numbers)), values
+            values, shorter = np.empty(int(1.5 * count + 1.02 * share * (stop - start)) + len(numbers)), values
             values[:count] = shorter[:count]
         values[count : count + len(numbers)] = numbers
         count += len(numbers)
@@ -105,14 +110,25 @@ def keep_freed_memory() -> None:
     np.empty(1 << 21)  # 16 MiB that nobody touches
 
 
-def _blocks(text: Text, start: int) -> Iterator[tuple[int, bytes]]:
+def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
     """Cut the text after blanks into padded blocks whose length is a multiple of eight."""
-    while start < len(text):
-        stop = min(start + _BLOCK_BYTES, len(text))
-        while stop < len(text) and text[stop - 1] not in _BLANKS:
-            stop += 1
-        yield start, b"".join((_PAD, text[start:stop], b" " * (8 + (start - stop) % 8)))
-        start = stop
+    file.seek(start)
+    word = b""  # the beginning of a word that the last block ended in
+    while start < stop:
+        text = file.read(min(_BLOCK_BYTES, stop - start - len(word)))
+        cut = 0
+        for blank in _BLANKS:
+            cut = text.rfind(blank, cut) + 1 or cut
+        if not text or start + len(word) + len(text) >= stop:
+            cut = len(text)
+        elif not cut:
+            word += text
+            continue
+        size = len(word) + cut
+        yield start, b"".join((_PAD, word, memoryview(text)[:cut], b" " * (8 + -size % 8)))
+        if not text:
+            return  # the file has become shorter
+        start, word = start + size, text[cut:]
 
 
 def _parse_block(block: bytes) -> tuple[Floats, Places]:

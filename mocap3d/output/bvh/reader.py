@@ -13,7 +13,8 @@ import re
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from io import BytesIO
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ _MOTION: Final = re.compile(rb"(?:^|[\r\n}])[ \t]*MOTION(?=\s|$)", re.IGNORECASE
 # "*+" takes all and gives nothing back: else a megabyte of blanks, or of digits, would be tried in every division.
 _FRAMES: Final = re.compile(rb"\s*+Frames\s*+:?+\s*+(\S++)", re.IGNORECASE)
 _FRAME_TIME: Final = re.compile(rb"\s*+Frame\s*+Time\s*+:?+\s*+(\S++)", re.IGNORECASE)
+_HEADER: Final = re.compile(rb"(?:\s*+(?:Frames|Frame\s*+Time)\s*+:?+\s*+\S++){0,2}\s*+", re.IGNORECASE)
+_HEAD_BYTES: Final = 1 << 16
+_HEAD_MARGIN: Final = 4096  # more than the longest word that the header could go on with
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _PERIOD: Final = re.compile(r"[+-]?(\d++\.?+\d*+|\.\d++)([eE][+-]?\d{1,3})?", re.ASCII)
 _MANY_ROTATIONS: Final = 2_000_000  # so many may come without numbers of their own; more would fill the memory
@@ -41,13 +45,21 @@ _LONGEST_S: Final = 1e5  # a frame time beyond these is a broken number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """The bytes of a file and where to point in messages."""
+    """An open file and where to point in messages.
+
+    Attributes:
+        path: the file.
+        file: open for reading; the numbers are read from it block by block.
+        head: its beginning, to some bytes behind the header; all of it where there is no header.
+    """
 
     path: str
-    data: memoryview
+    file: BinaryIO
+    head: bytes
 
     def error(self, message: str, offset: int) -> FileFormatError:
-        line = 1 + len(_LINE_END.findall(self.data, 0, offset))
+        self.file.seek(0)
+        line = 1 + len(_LINE_END.findall(self.file.read(offset)))
         return FileFormatError(message, path=self.path, line=line)
 
     def warn(self, message: str) -> None:
@@ -95,9 +107,18 @@ def read_bvh(
         InputError: the file cannot be opened, or ``unit_m``, ``up`` or ``fps`` cannot be used.
     """
     convention = Convention(unit_m=unit_m, up=up)
-    source = _Source(path=str(path), data=_bytes_of(path))
-    match = _MOTION.search(source.data)
-    nodes = parse_hierarchy(_text_of(source, len(source.data) if match is None else match.end()), source.path)
+    try:
+        with open(path, "rb") as file:
+            seekable = file if file.seekable() else BytesIO(file.read())
+            source = _Source(path=str(path), file=seekable, head=_head_of(seekable))
+            return _read(source, convention, fps, lenient)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read(source: _Source, convention: Convention, fps: Fraction | float | str | None, lenient: bool) -> Motion:
+    match = _MOTION.search(source.head)
+    nodes = parse_hierarchy(_text_of(source, len(source.head) if match is None else match.end()), source.path)
     if match is None:
         source.warn("there is no MOTION part; this is the rest pose, one frame")
         return motion_from_columns(nodes, None, as_fps(1 if fps is None else fps), convention, source.path)
@@ -107,33 +128,34 @@ def read_bvh(
     return motion_from_columns(nodes, columns, rate, convention, source.path)
 
 
-def _bytes_of(path: str | os.PathLike[str]) -> memoryview:
-    """Read a file into an array: of a long one the system gives that memory faster than for bytes."""
-    try:
-        with open(path, "rb") as file:
-            data = np.empty(os.fstat(file.fileno()).st_size, dtype=np.uint8)
-            size = file.readinto(data.data)
-            rest = file.read()  # of a pipe, or of a file that grows
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    return memoryview(data[:size].tobytes() + rest) if rest else data[:size].data
+def _head_of(file: BinaryIO) -> bytes:
+    """Read so far that neither MOTION nor the header can be cut off."""
+    head = b""
+    while more := file.read(max(_HEAD_BYTES, len(head))):
+        head += more
+        match = _MOTION.search(head)
+        header = None if match is None else _HEADER.match(head, match.end())
+        if header is not None and len(head) - header.end() > _HEAD_MARGIN:
+            break
+    return head
 
 
-def _end_of_text(data: memoryview) -> int:
+def _end_of_text(file: BinaryIO) -> int:
     """Find where the text ends, before what DOS editors and padded blocks leave behind."""
-    end = len(data)
+    end = file.seek(0, os.SEEK_END)
     while end:
-        tail = bytes(data[max(0, end - 65536) : end])
+        file.seek(max(0, end - _HEAD_BYTES))
+        tail = file.read(min(end, _HEAD_BYTES))
         kept = len(tail.rstrip(b"\x1a\0"))
         end -= len(tail) - kept
-        if kept:
+        if kept or not tail:
             break
     return end
 
 
 def _text_of(source: _Source, end: int) -> str:
     """Decode the hierarchy; UTF-8 with or without a mark, else Latin-1 as old programs wrote it."""
-    head = bytes(source.data[:end]).removesuffix(b"\x1a")
+    head = source.head[:end].removesuffix(b"\x1a")
     if b"\0" in head:
         raise source.error("this is no text in UTF-8 or Latin-1 (it holds zero bytes)", head.index(b"\0"))
     try:
@@ -148,9 +170,9 @@ def _read_header(source: _Source, start: int) -> _Header:
     frame_time: str | None = None
     frame_time_at = start
     for _ in range(2):  # in either order
-        if match := _FRAME_TIME.match(source.data, start):
+        if match := _FRAME_TIME.match(source.head, start):
             frame_time, frame_time_at = match[1].decode("latin-1"), match.start(1)
-        elif match := _FRAMES.match(source.data, start):
+        elif match := _FRAMES.match(source.head, start):
             if not match[1].isdigit() or len(match[1]) > 18:
                 raise source.error(f"Frames must be a whole number, got {_shown(match[1])}", match.start(1))
             frames = int(match[1])
@@ -175,7 +197,7 @@ def _read_columns(source: _Source, nodes: list[Node], header: _Header, lenient: 
     """Read the numbers as (T, C) and hold them against the header; None when there are no frames."""
     width = sum(len(node.channels or ()) for node in nodes)
     try:
-        numbers = parse_numbers(source.data[: _end_of_text(source.data)], header.numbers_at)
+        numbers = parse_numbers(source.file, header.numbers_at, _end_of_text(source.file))
     except BadNumberError as error:
         raise source.error(f"{error.word!r} is no finite number", error.offset) from None
     rows = _count_rows(source, numbers, header, width)
@@ -219,10 +241,12 @@ def _count_rows(source: _Source, numbers: Numbers, header: _Header, width: int) 
 
 
 def _offset_of_number(source: _Source, header: _Header, number: int) -> int:
-    for n, match in enumerate(re.finditer(rb"\S+", source.data[header.numbers_at :])):
+    source.file.seek(header.numbers_at)
+    text = source.file.read()
+    for n, match in enumerate(re.finditer(rb"\S+", text)):
         if n == number:
             return header.numbers_at + match.start()
-    return len(source.data)
+    return header.numbers_at + len(text)
 
 
 def _shown(word: bytes) -> str:
