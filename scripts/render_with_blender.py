@@ -230,4 +230,5 @@ def main() -> None:
     bpy.ops.render.render(write_still=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

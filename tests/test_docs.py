@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import shlex
 import subprocess
@@ -378,3 +379,10 @@ def test_decisions_have_one_form(record: Path) -> None:
     assert text.startswith(f"# {number} ")
     assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
     assert f"[{number}]({record.name})" in (record.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_web_page_uses_the_three_js_that_is_tested() -> None:
+    """Catches a page for another version than the one that reads our files in the tests."""
+    page = blocks(ROOT / "docs" / "use-in-web.md", "html")[0].text
+    tested = json.loads((ROOT / "tests" / "readers" / "package.json").read_text())["dependencies"]["three"]
+    assert set(re.findall(r"three@([\d.]+)", page)) == {tested}
