@@ -71,7 +71,7 @@ def motion_from_columns(
     several = len(skeleton) - len(joints)  # 1 when there is a synthetic root, else 0
     frames = 1 if columns is None else len(columns)
     local_wxyz = np.zeros((frames, len(skeleton), 4))
-    local_wxyz[..., 0] = 1.0
+    local_wxyz[:, : several if columns is not None else None, 0] = 1.0
     places = _columns_of(nodes, joints, "position")
     inner = any(of_joint and nodes[n].parent != ROOT for n, of_joint in zip(joints, places, strict=True))
     placed = len(skeleton) if inner or several else 1  # how many joints have a place of their own
@@ -157,13 +157,14 @@ def _columns_of(nodes: list[Node], joints: list[int], kind: str) -> list[list[tu
 
 
 def _turn(local_wxyz: Floats, nodes: list[Node], joints: list[int], columns: Floats) -> None:
-    """Fill local_wxyz (T, J, 4); joints with the same order of axes go together."""
+    """Fill local_wxyz (T, J, 4), which holds zeros; joints with the same order of axes go together."""
     by_axes: dict[tuple[int, ...], list[int]] = {}
     channels = _columns_of(nodes, joints, "rotation")
     for j, of_joint in enumerate(channels):
         by_axes.setdefault(tuple(axis for _, axis in of_joint), []).append(j)
     for axes, alike in by_axes.items():
         if not axes:
+            local_wxyz[:, alike, 0] = 1.0
             continue
         picked = np.array([[column for column, _ in channels[j]] for j in alike]).T
         where = slice(alike[0], alike[-1] + 1) if alike == list(range(alike[0], alike[-1] + 1)) else alike
