@@ -26,6 +26,7 @@ def walker(tmp_path):
     root_m = np.column_stack([np.linspace(1, 2, 30), np.full(30, 0.9), np.linspace(0, 3, 30)])
     motion = Motion(rig=HUMANOID_RIG, fps=Fraction(30), local_wxyz=wxyz, root_m=root_m)
     output.write(motion, tmp_path / "walk.bvh")
+    output.write(motion, tmp_path / "walk.npz")
     return motion
 
 
@@ -116,6 +117,8 @@ def test_points(walker, tmp_path, capsys):
         (["walk.bvh", "a.glb", "--trim", "a"], 2, "START:STOP"),
         (["walk.bvh", "a.glb", "--fps", "0"], 1, "frame rate must be above 0"),
         (["walk.bvh", "a.trc", "--mesh"], 1, "no option mesh"),
+        (["walk.npz", "a.bvh", "--unit", "0.01"], 1, "--unit is for files that do not say"),
+        (["walk.bvh", "a.glb", "--output-unit", "0.01"], 1, "--output-unit is for formats"),
     ],
 )
 def test_mistakes(arguments, code, message, walker, tmp_path, capsys, monkeypatch):

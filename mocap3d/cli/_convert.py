@@ -17,7 +17,7 @@ from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
 from mocap3d.cli._outputs import make_folder, prove_writable
 from mocap3d.cli._progress import progress
-from mocap3d.output import extensions, read, write
+from mocap3d.output import extensions, has_option, read, write
 
 __all__ = ["convert"]
 
@@ -98,6 +98,10 @@ def _jobs(files: list[Path], to: str | None) -> list[tuple[Path, Path]]:
 def _convert_one(
     source: Path, target: Path, unit: float | None, edits: dict[str, Any], options: dict[str, Any]
 ) -> list[Path]:
+    if unit is not None and not has_option("read", source, "unit_m"):
+        raise InputError(f"--unit is for files that do not say their unit; {source.suffix} files do")
+    if "unit_m" in options and not has_option("write", target, "unit_m"):
+        raise InputError(f"--output-unit is for formats that leave the unit free; {target.suffix} does not")
     found = read(source, **({} if unit is None else {"unit_m": unit}))
     if isinstance(found, Pose3D):
         wanted = [name.replace("_", "-") for name, value in edits.items() if value]

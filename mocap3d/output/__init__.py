@@ -34,6 +34,7 @@ __all__ = [
     "dress",
     "extensions",
     "find_preset",
+    "has_option",
     "load_preset",
     "preset_named",
     "preset_names",
@@ -75,7 +76,22 @@ def extensions() -> tuple[str, ...]:
 
 def carries_mesh(path: str | os.PathLike[str]) -> bool:
     """Tell whether the format of a file can carry a mesh."""
-    return "mesh" in signature(_function("write", _extension(path, extensions()))).parameters
+    return has_option("write", path, "mesh")
+
+
+def has_option(verb: str, path: str | os.PathLike[str], name: str) -> bool:
+    """Tell whether the reader or writer of a file's format has an option.
+
+    Args:
+        verb: "read" or "write".
+        path: the file.
+        name: of the option, such as "unit_m".
+
+    Raises:
+        InputError: no format has this extension.
+    """
+    known = _FORMATS if verb == "read" else extensions()
+    return name in signature(_function(verb, _extension(path, known))).parameters
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Motion | Pose3D:

@@ -98,6 +98,12 @@ def test_several_people_go_into_one_file(extension, tmp_path):
         np.testing.assert_allclose(forward(people[name])[0][:, columns], forward(motion)[0], atol=1e-5)
 
 
+def test_a_vrm_animation_is_of_one_person(tmp_path):
+    """Catches an advice that does not help."""
+    with pytest.raises(InputError, match="one person: write a file for each"):
+        output.write({"Ann": dancer(), "Bob": dancer(1)}, tmp_path / "a.vrma")
+
+
 def test_points_go_where_points_are_held(tmp_path):
     """Catches points written as if they were rotations."""
     output.write(dancer(), tmp_path / "a.c3d")

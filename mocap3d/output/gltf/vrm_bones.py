@@ -19,7 +19,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.kinematics import rest_pose
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_rotate
-from mocap3d.base.skeleton import ROOT
+from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS
 
 __all__ = ["REQUIRED_BONES", "VRM_PARENTS", "check_humanoid", "standing_on_the_ground"]
 
@@ -66,6 +66,8 @@ def check_humanoid(rig: Rig) -> dict[str, int]:
     Raises:
         InputError: a required bone is missing, one hangs on the wrong bone, or the rest pose is no T-pose.
     """
+    if rig.skeleton.joint_names[0] == SEVERAL_ROOTS:
+        raise InputError("a VRM animation is that of one person: write a file for each")
     bones = {name: j for j, name in enumerate(rig.skeleton.joint_names) if name in VRM_PARENTS}
     missing = [bone for bone in REQUIRED_BONES if bone not in bones]
     if missing:
