@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,19 +18,22 @@ __all__ = ["as_floats", "as_fps", "fps_from_period"]
 def as_floats(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
     """Copy a value into a read-only float64 array and check its shape.
 
+    An array that is locked already and owns its memory, as those of our own nouns do, is taken as it is: copying it
+    would take as long as reading it from a file.
+
     Args:
         name: what the array is called in the error message.
         value: anything NumPy takes; infinities are refused, NaN is left to the caller.
         shape: the sizes that must hold; None admits any size.
 
     Returns:
-        A C-contiguous, read-only copy.
+        A C-contiguous, read-only array.
 
     Raises:
         InputError: not numbers, another shape, or an infinite value.
     """
     try:
-        array = np.array(value, dtype=np.float64, order="C")
+        array = value if _is_locked(value) else np.array(value, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be numbers of shape {_shape_text(shape)}: {error}") from error
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
@@ -40,6 +44,13 @@ def as_floats(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> NDA
         raise InputError(f"{name} holds an infinite value")
     array.flags.writeable = False
     return array
+
+
+def _is_locked(value: ArrayLike) -> TypeGuard[NDArray[np.float64]]:
+    """Whether it is what `as_floats` returns, or just like it."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
+        return False
+    return bool(value.flags.owndata and value.flags.c_contiguous and not value.flags.writeable)
 
 
 def as_fps(value: Fraction | float | str) -> Fraction:

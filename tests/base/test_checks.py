@@ -25,8 +25,11 @@ def test_as_floats_copies_and_locks() -> None:
     assert taken.flags.c_contiguous
     with pytest.raises(ValueError, match="read-only"):
         taken[0, 0] = 1
-    same = as_floats("x", taken, (2, 3))
-    assert not np.shares_memory(same, taken)
+    assert as_floats("x", taken, (2, 3)) is taken  # nobody can change it
+    locked_view = mine[:]
+    locked_view.flags.writeable = False
+    for other in (mine.astype(np.float64), locked_view, taken[:, 1:], taken.T):
+        assert not np.shares_memory(as_floats("x", other, (None, None)), other)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def motion_from_columns(
     if convention.up == "Z":
         for vectors in (local_wxyz[..., 1:], local_m, offsets_m):
             _stand_up(vectors)
+    local_wxyz.flags.writeable = local_m.flags.writeable = False  # a motion takes what is locked as it is
     rest_wxyz = np.tile([1.0, 0.0, 0.0, 0.0], (len(skeleton), 1))
     return Motion(
         rig=Rig(skeleton=skeleton, offsets_m=offsets_m, rest_wxyz=rest_wxyz, tips=tips),
