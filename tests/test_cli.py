@@ -18,6 +18,7 @@ import mocap3d
 from mocap3d.base.errors import InputError
 from mocap3d.cli import app
 from mocap3d.cli._inputs import name_of
+from mocap3d.output.gltf import read_glb_character
 
 
 def test_json_summary(tmp_path, capsys):
@@ -51,6 +52,35 @@ def test_output_is_checked_before_the_work(output, message, tmp_path, capsys):
     assert code == 1
     assert message in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "a.bvh", "--preset", "quake"], "no preset is called"),
+        (["-o", "a.fbx", "-o", "a.vrma", "--preset", "mixamo"], "VRM animation needs"),
+        (["-o", "a.vrma", "--together"], "one person"),
+    ],
+)
+def test_formats_are_checked_before_the_work(arguments, message, tmp_path, capsys, monkeypatch):
+    """Catches minutes of work thrown away because a format cannot carry what was asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mocap3d.pipeline.capture", lambda *_, **__: pytest.fail("the work has begun"))
+    code, _, errors = run(capsys, "capture", WALK, *arguments)
+    assert code == 1
+    assert message in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_preset_and_mannequin(tmp_path, capsys):
+    """Catches options of the command line that never reach the files."""
+    files = [tmp_path / "a.bvh", tmp_path / "a.glb"]
+    outputs = ["-o", files[0], "-o", files[1], "--preset", "mixamo", "--mesh"]
+    code, _, errors = run(capsys, "capture", WALK, *outputs, "--camera", LENS, "--frames", "50:60")
+    assert code == 0, errors
+    for file in files:
+        assert "mixamorig:LeftArm" in mocap3d.read(file).rig.skeleton.joint_names
+    assert read_glb_character(files[1])[1] is not None
 
 
 @pytest.mark.parametrize(

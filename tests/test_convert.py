@@ -13,6 +13,7 @@ from videos import run
 from mocap3d import output
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward
+from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
 
@@ -75,6 +76,49 @@ def test_several_people(walker, tmp_path, capsys):
     assert list(split(output.read(tmp_path / "all.glb"))) == ["Ann", "../Bob"]
 
 
+@pytest.mark.parametrize(("one", "other"), [(".fbx", ".glb"), (".glb", ".fbx")])
+def test_a_character_keeps_its_body(one, other, walker, tmp_path, capsys):
+    """Catches a mesh that is lost, or follows other joints, on the way into another format."""
+    from mocap3d.output.fbx import read_fbx_character
+    from mocap3d.output.gltf import read_glb_character
+
+    readers = {".fbx": read_fbx_character, ".glb": read_glb_character}
+    output.write(walker, tmp_path / f"a{one}", mesh=True)
+    converted(capsys, tmp_path / f"a{one}", tmp_path / f"b{other}", "--trim", "10:20")
+    _, before, motion = readers[one](tmp_path / f"a{one}")
+    _, after, cut = readers[other](tmp_path / f"b{other}")
+    before_m, after_m = deform(before, motion)[10:20], deform(after, cut)
+    far = [np.linalg.norm(after_m - before_m[:, v, None], axis=-1).max(axis=0).min() for v in range(0, 2000, 97)]
+    assert max(far) < 1e-5
+    code, _, errors = run(capsys, "convert", tmp_path / f"a{one}", tmp_path / "c.bvh")
+    assert code == 0
+    assert "mesh of" in errors
+
+
+def test_nobody_overwrites_anybody(walker, tmp_path, capsys):
+    """Catches a person or a file that is gone because another has the same name on disk."""
+    output.write({"A.B": walker, "A_B": walker}, tmp_path / "a.fbx")
+    code, printed, errors = run(capsys, "convert", tmp_path / "a.fbx", tmp_path / "c.bvh")
+    assert (code, printed) == (1, "")
+    assert "would be written twice" in errors
+    output.write({"Ann": walker, "Bob": walker}, tmp_path / "walk.fbx")
+    output.write(walker, tmp_path / "walk-Ann.fbx")
+    sources = [tmp_path / "walk.fbx", tmp_path / "walk-Ann.fbx"]
+    code, _, errors = run(capsys, "convert", *sources, tmp_path / "out", "--to", "bvh")
+    assert code == 1
+    assert "walk-Ann.bvh would be written twice" in errors
+
+
+def test_up(walker, tmp_path, capsys):
+    """Catches a body that lies down because nobody could say which axis points up."""
+    output.write(walker, tmp_path / "z.bvh", up="Z")
+    code, _, errors = run(capsys, "convert", tmp_path / "z.bvh", tmp_path / "a.glb", "--preset", "unity")
+    assert code == 1
+    assert "hips to head points elsewhere" in errors
+    converted(capsys, tmp_path / "z.bvh", tmp_path / "a.glb", "--up", "Z", "--preset", "unity")
+    np.testing.assert_allclose(output.read(tmp_path / "a.glb").root_m, walker.root_m, atol=1e-5)
+
+
 def test_a_folder_of_files(walker, tmp_path, capsys):
     """Catches a batch that stops at the first bad file, or does not say which it was."""
     (tmp_path / "broken.bvh").write_text("nothing")
@@ -118,6 +162,12 @@ def test_points(walker, tmp_path, capsys):
         (["walk.bvh", "a.glb", "--fps", "0"], 1, "frame rate must be above 0"),
         (["walk.bvh", "a.trc", "--mesh"], 1, "no option mesh"),
         (["walk.npz", "a.bvh", "--unit", "0.01"], 1, "--unit is for files that do not say"),
+        (["walk.npz", "a.bvh", "--up", "Z"], 1, "--up is for files that do not say"),
+        (["walk.bvh", "a.bvh", "--up", "Q"], 1, "up must be"),
+        (["walk.bvh", "./walk.bvh"], 1, "would overwrite the file that is read"),
+        (["walk.bvh", ".", "--to", "bvh"], 1, "would overwrite the file that is read"),
+        (["walk.bvh", "a.bvh", "--output-unit", "1e-300"], 1, "beyond what files can hold"),
+        (["walk.bvh", "a.bvh", "--fps", "1e7"], 1, "frames of this motion"),
         (["walk.bvh", "a.glb", "--output-unit", "0.01"], 1, "--output-unit is for formats"),
     ],
 )

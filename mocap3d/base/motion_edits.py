@@ -22,6 +22,8 @@ __all__ = ["in_place", "resampled", "split", "together", "trimmed"]
 
 _Floats = NDArray[np.float64]
 
+_MOST_FRAMES = 5_000_000  # half a day at 120 frames per second
+
 
 def trimmed(motion: Motion, start: int, stop: int) -> Motion:
     """Keep the frames from ``start`` up to, but not including, ``stop``.
@@ -47,16 +49,20 @@ def resampled(motion: Motion, fps: Fraction | float | str) -> Motion:
 
     The first frame stays; the last one lies at most one period before the old last frame. ``start_frame`` counts frames
     of the source's rate, so that it stays 0 or is scaled to the nearest.
+
+    Raises:
+        InputError: no frame rate, or one that would make millions of frames.
     """
     rate = as_fps(fps)
     if rate == motion.fps:
         return motion
-    last = Fraction(len(motion) - 1) / motion.fps
-    count = int(last * rate) + 1
-    at = np.array([float(n * motion.fps / rate) for n in range(count)])
+    count = int(Fraction(len(motion) - 1) / motion.fps * rate) + 1
+    if count > _MOST_FRAMES:
+        raise InputError(f"{float(rate):g} frames per second would make {count:.3g} frames of this motion")
+    at = np.linspace(0.0, (count - 1) * float(motion.fps / rate), count)
     before = np.minimum(at.astype(np.int64), max(len(motion) - 2, 0))
     after = np.minimum(before + 1, len(motion) - 1)
-    part = at - before
+    part = np.asarray(at - before, dtype=np.float64)
     return replace(
         motion,
         fps=rate,
@@ -93,10 +99,12 @@ def together(people: Mapping[str, Motion], *, prefixes: bool = True) -> Motion:
         prefixes: joints are called ``NAME:JOINT``; else as they are.
 
     Raises:
-        InputError: nobody, different frame rates, or joints of the same name.
+        InputError: nobody, a name that is empty or has a colon, different frame rates, or joints of the same name.
     """
     if not people:
         raise InputError("there is nobody to put together")
+    if wrong := [name for name in people if not name or ":" in name]:
+        raise InputError(f"a person put together with others needs a name without a colon, got {wrong[0]!r}")
     motions = list(people.values())
     rates = {motion.fps for motion in motions}
     if len(rates) > 1:
@@ -216,6 +224,6 @@ def _part(rig: Rig, joints: Sequence[int], cut: int) -> Rig:
 
 
 def _prefix(name: str) -> str:
-    """What stands before the last colon that has something before and behind it."""
-    found = re.fullmatch(r"(.+):.+", name, flags=re.DOTALL)
+    """What stands before the first colon, if something stands before and behind it."""
+    found = re.fullmatch(r"([^:]+):.+", name, flags=re.DOTALL)
     return found.group(1) if found else ""

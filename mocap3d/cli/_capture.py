@@ -13,9 +13,9 @@ import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.cli._inputs import find_videos, frame_range
-from mocap3d.cli._outputs import Job, make_folder, plan, prove_writable
+from mocap3d.cli._outputs import Job, make_folder, plan, prove_formats, prove_writable
 from mocap3d.cli._progress import progress
-from mocap3d.output import carries_mesh, find_preset
+from mocap3d.output import carries_mesh
 
 __all__ = ["capture", "demo"]
 
@@ -75,8 +75,7 @@ def capture(
     look = {"preset": preset, "mesh": mesh, "together": together}
     videos, batch = find_videos(inputs)
     jobs = plan(videos, output, report, batch=batch)
-    if preset is not None:
-        find_preset(preset)  # a typing error is told before minutes of work
+    prove_formats({target for job in jobs for target in job.targets}, look)
     if batch:
         _capture_batch(jobs, options, look, as_json=as_json)
     else:

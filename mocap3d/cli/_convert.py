@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mocap3d.base.errors import InputError, Mocap3dError
+from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
+from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import in_place, resampled, split, trimmed
 from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
 from mocap3d.cli._outputs import make_folder, prove_writable
 from mocap3d.cli._progress import progress
-from mocap3d.output import extensions, has_option, read, write
+from mocap3d.output import carries_mesh, extensions, has_option, read, write
 
 __all__ = ["convert"]
 
@@ -44,6 +46,7 @@ def convert(
         bool, typer.Option("--together", help="Several people stay in one file; else each gets a file of its own.")
     ] = False,
     unit: Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")] = None,
+    up: Annotated[str | None, typer.Option(help="Axis that points up in the file read, where it does not say.")] = None,
     output_unit: Annotated[float | None, typer.Option(help="Metres per unit of the file written.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
@@ -52,14 +55,16 @@ def convert(
     edits = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
     options: dict[str, Any] = {"preset": preset, "mesh": mesh}
     options |= {"unit_m": output_unit} if output_unit is not None else {}
+    reading = {name: value for name, value in (("unit_m", unit), ("up", up)) if value is not None}
     summaries: list[dict[str, object]] = []
+    written: set[Path] = set()
     failed = 0
     with progress() as tell:
         for n, (source, target) in enumerate(jobs):
             tell("converting", n, len(jobs))
             try:
-                written = _convert_one(source, target, unit, edits, options)
-                summaries.append({"source": str(source), "files": [str(path) for path in written]})
+                made = _convert_one(source, target, reading, edits, options, written)
+                summaries.append({"source": str(source), "files": [str(path) for path in made]})
             except Mocap3dError as error:
                 if len(jobs) == 1:
                     raise
@@ -78,6 +83,7 @@ def _jobs(files: list[Path], to: str | None) -> list[tuple[Path, Path]]:
         raise typer.BadParameter("what to read, and what to write: mocap3d convert walk.bvh walk.glb")
     *sources, target = files
     if to is None and len(sources) == 1 and not target.is_dir():
+        _refuse_to_overwrite(sources, [target])
         prove_writable(target)
         return [(sources[0], target)]
     if to is None:
@@ -91,35 +97,93 @@ def _jobs(files: list[Path], to: str | None) -> list[tuple[Path, Path]]:
         if path in seen:
             raise InputError(f"{seen[path]} and {source} would both be written as {path}: rename one of them")
         seen[path] = source
+    _refuse_to_overwrite(sources, list(seen))
     make_folder(target)
     return jobs
 
 
+def _refuse_to_overwrite(sources: list[Path], targets: list[Path]) -> None:
+    """A file that is read is not written: what the new one does not hold would be lost."""
+    read_from = {source.resolve() for source in sources}
+    for target in targets:
+        if target.resolve() in read_from:
+            raise InputError(f"{target} would overwrite the file that is read: give it another name")
+
+
 def _convert_one(
-    source: Path, target: Path, unit: float | None, edits: dict[str, Any], options: dict[str, Any]
+    source: Path,
+    target: Path,
+    reading: dict[str, Any],
+    edits: dict[str, Any],
+    options: dict[str, Any],
+    written: set[Path],
 ) -> list[Path]:
-    if unit is not None and not has_option("read", source, "unit_m"):
-        raise InputError(f"--unit is for files that do not say their unit; {source.suffix} files do")
+    """Convert one file; ``written`` are results that must not be overwritten, and get those of this file."""
+    for name, option in (("unit_m", "--unit"), ("up", "--up")):
+        if name in reading and not has_option("read", source, name):
+            raise InputError(f"{option} is for files that do not say it; {source.suffix} files do")
     if "unit_m" in options and not has_option("write", target, "unit_m"):
         raise InputError(f"--output-unit is for formats that leave the unit free; {target.suffix} does not")
-    found = read(source, **({} if unit is None else {"unit_m": unit}))
+    found = read(source, **reading)
+    if isinstance(found, Motion):
+        found, options = _with_body(source, found, target, options)
+    things = _things(source, found, target, edits)
+    paths = [path for path, _ in things]
+    if taken := [path for n, path in enumerate(paths) if path in written or path in paths[:n]]:
+        raise InputError(f"{taken[0]} would be written twice: rename a file or a person")
+    for path, thing in things:
+        write(thing, path, **options)
+        written.add(path)
+    return paths
+
+
+def _things(
+    source: Path, found: Motion | Pose3D, target: Path, edits: dict[str, Any]
+) -> list[tuple[Path, Motion | Pose3D | dict[str, Motion]]]:
+    """What goes into which file."""
     if isinstance(found, Pose3D):
         wanted = [name.replace("_", "-") for name, value in edits.items() if value]
         if wanted:
             raise InputError(f"{source} holds points: --{wanted[0]} needs a motion")
-        write(found, target, **options)
-        return [target]
+        return [(target, found)]
     people = {name: _edited(motion, edits) for name, motion in split(found).items()}
-    if len(people) == 1 or edits["together"]:
-        write(next(iter(people.values())) if len(people) == 1 else people, target, **options)
-        return [target]
-    written = []
-    for name, motion in people.items():
-        safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in name)
-        path = target.with_name(f"{target.stem}-{safe}{target.suffix}")
-        write(motion, path, **options)
-        written.append(path)
-    return written
+    if len(people) == 1:
+        return [(target, next(iter(people.values())))]
+    if edits["together"]:
+        return [(target, people)]
+    return [(_named(target, name), motion) for name, motion in people.items()]
+
+
+def _with_body(source: Path, motion: Motion, target: Path, options: dict[str, Any]) -> tuple[Motion, dict[str, Any]]:
+    """The mesh of the source goes along where it can; otherwise a note says that it does not."""
+    body = None if options["mesh"] else _body_of(source)
+    if body is None:
+        return motion, options
+    if options["preset"] is None and carries_mesh(target) and len(split(body[1])) == 1:
+        return body[1], {**options, "mesh": body[0]}
+    print(f"note: the mesh of {source} is left out", file=sys.stderr)
+    return motion, options
+
+
+def _body_of(source: Path) -> tuple[SkinnedMesh, Motion] | None:
+    """The mesh of a character's file and its motion, on one rig; None where there is no such thing."""
+    suffix = source.suffix.lower()
+    if suffix == ".fbx":
+        from mocap3d.output.fbx import read_fbx_character as read_character
+    elif suffix in (".glb", ".gltf", ".vrm"):
+        from mocap3d.output.gltf import read_glb_character as read_character
+    else:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Mocap3dWarning)  # reading the motion has told them
+        _, mesh, motion = read_character(source)
+    return None if mesh is None or motion is None else (mesh, motion)
+
+
+def _named(target: Path, person: str) -> Path:
+    """The file of one of several people; what a name may not hold becomes an underscore."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in person)
+    return target.with_name(f"{target.stem}-{safe}{target.suffix}")
 
 
 def _edited(motion: Motion, edits: dict[str, Any]) -> Motion:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import typer
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import HUMANOID_RIG
+from mocap3d.base.motion import Motion
 from mocap3d.cli._inputs import name_of
-from mocap3d.output import extensions
+from mocap3d.output import extensions, write
 
-__all__ = ["Job", "make_folder", "plan", "prove_writable"]
+__all__ = ["Job", "make_folder", "plan", "prove_formats", "prove_writable"]
 
 _PAGES = (".html", ".htm")
 
@@ -85,6 +90,21 @@ def prove_writable(path: Path) -> None:
         tempfile.NamedTemporaryFile(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent),
     ):
         pass
+
+
+def prove_formats(targets: Iterable[Path], look: Mapping[str, Any]) -> None:
+    """Write a body at rest in each format, with the preset and the company that it shall have, before minutes of work.
+
+    Raises:
+        InputError: there is no such preset, or a format cannot carry what is wanted.
+        MissingExtraError: an optional package is needed for a format.
+    """
+    at_rest = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(HUMANOID_RIG.skeleton), 1))
+    one = Motion(rig=HUMANOID_RIG, fps=Fraction(30), local_wxyz=at_rest, root_m=HUMANOID_RIG.offsets_m[:1])
+    people: Motion | dict[str, Motion] = {"person1": one, "person2": one} if look["together"] else one
+    with tempfile.TemporaryDirectory() as folder:
+        for extension in sorted({target.suffix for target in targets}):
+            write(people, Path(folder) / f"rest{extension}", preset=look["preset"])
 
 
 def _means_folder(path: Path, file_suffixes: Collection[str], *, batch: bool) -> bool:

@@ -66,6 +66,7 @@ _FORMATS: Final = {
 }
 """Extension -> module in this room, and what follows ``read_`` and ``write_`` there."""
 
+_FARTHEST: Final = 1e9  # units; a float32 has seven digits
 _ONLY_READ: Final = {".gltf", ".vrm"}
 
 
@@ -147,6 +148,8 @@ def write(
             raise InputError(f"{path}: {what} rotations, these are points (they can be written to .c3d, .csv and .trc)")
         writer(source, path, **options)
         return
+    if isinstance(mesh, SkinnedMesh) and preset is not None:
+        raise InputError("a mesh of your own follows the joints of its own rig: it cannot be written with a preset")
     worn = None if preset is None else find_preset(preset)
     people = {"": source} if isinstance(source, Motion) else dict(source)
     if worn is not None:
@@ -158,6 +161,9 @@ def write(
             [one.rig for one in people.values()], worn, several=not isinstance(source, Motion)
         )
     motion = people[""] if isinstance(source, Motion) else together(people)
+    farthest = max(np.abs(motion.root_m).max(), 0.0 if motion.local_m is None else np.abs(motion.local_m).max())
+    if farthest > _FARTHEST * min(float(options.get("unit_m", 1.0)), 1.0):
+        raise InputError(f"{path}: joints {farthest:.3g} m away, in this unit, are beyond what files can hold")
     writer(motion, path, **options)
 
 

@@ -12,6 +12,7 @@ from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.mannequin_head import head_parts
 from mocap3d.output.mannequin_landmarks import TRUNK_HEIGHTS, Landmarks
 from mocap3d.output.mannequin_shapes import Part, joined, loft, smoothstep
+from mocap3d.output.mannequin_weld import ARM_SIDES, TRUNK_SIDES, sewn
 
 __all__ = ["MATERIALS", "figure"]
 
@@ -58,12 +59,8 @@ _WAIST, _COLLAR = 0.605, 0.845  # shirt between, shorts below
 
 # bone + fraction | up | down | front | back | centre lowered         clavicle 0, upper arm 1, forearm 2, hand 3
 _ARM: Final = np.array([
-    (0.25, 0.0100, 0.0100, 0.0110, 0.0130, 0.0140),
-    (0.42, 0.0170, 0.0170, 0.0200, 0.0220, 0.0135),
-    (0.60, 0.0205, 0.0205, 0.0255, 0.0270, 0.0130),
-    (0.78, 0.0220, 0.0230, 0.0300, 0.0310, 0.0115),
-    (0.92, 0.0235, 0.0255, 0.0330, 0.0335, 0.0095),
-    (1.05, 0.0255, 0.0285, 0.0343, 0.0350, 0.0060),
+    (1.00, 0.0255, 0.0290, 0.0325, 0.0335, 0.0060),
+    (1.08, 0.0262, 0.0300, 0.0335, 0.0342, 0.0042),
     (1.16, 0.0272, 0.0308, 0.0338, 0.0346, 0.0022),
     (1.32, 0.0280, 0.0305, 0.0315, 0.0315, 0.0),
     (1.50, 0.0265, 0.0280, 0.0300, 0.0290, 0.0),
@@ -87,7 +84,7 @@ _ARM: Final = np.array([
     (3.965, 0.0055, 0.0058, 0.0125, 0.0130, 0.0125),
 ])  # fmt: skip
 _SLEEVE = 1.50
-_ARM_BLENDS: Final = ((0.55, 1.16), (1.89, 2.11), (2.90, 3.10))  # where the next bone takes over
+_ARM_BLENDS: Final = ((0.70, 1.30), (1.89, 2.11), (2.90, 3.10))  # where the next bone takes over
 
 # bone + fraction | out | in | front | back                           thigh 0, shin 1
 _LEG: Final = np.array([
@@ -140,11 +137,11 @@ _THUMB: Final = ((0.0, 0.0075), (0.25, 0.0098), (0.5, 0.0090), (0.72, 0.0086), (
 
 def figure(body: Landmarks) -> Part:
     """Build the whole figure in the body's frame; weights are for the joints of HUMANOID_22."""
-    parts = [_trunk(body), *head_parts(body)]
-    for side in ("left", "right"):
-        one = body if side == "left" else body.mirrored()
-        limbs = joined([_arm(one), _thumb(one), _leg(one), _shoe(one)])
-        parts.append(limbs if side == "left" else _mirror_image(limbs))
+    other = body.mirrored()
+    parts = [sewn(_trunk(body), _arm(body), _mirror_image(_arm(other)), _SHIRT), *head_parts(body)]
+    for one in (body, other):
+        limbs = joined([_thumb(one), _leg(one), _shoe(one)])
+        parts.append(limbs if one is body else _mirror_image(limbs))
     return joined(parts)
 
 
@@ -155,8 +152,8 @@ def _trunk(body: Landmarks) -> Part:
     frames = np.broadcast_to(np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), (len(heights), 2, 3))
     radii = _TRUNK[:, [1, 1, 2, 3]] * s
     ends = np.array([_on_trunk(body, height) for height in _TRUNK_ENDS])
-    part = loft(centers, frames, radii, ends, sides=24)
-    vertex_heights = np.concatenate([np.repeat(heights, 24), _TRUNK_ENDS])
+    part = loft(centers, frames, radii, ends, sides=TRUNK_SIDES)
+    vertex_heights = np.concatenate([np.repeat(heights, TRUNK_SIDES), _TRUNK_ENDS])
     material = np.where(_of_triangles(part, vertex_heights) < _WAIST, _SHORTS, _SHIRT)
     material[_of_triangles(part, vertex_heights) > _COLLAR] = _BODY
     weights = _trunk_weights(vertex_heights, part.vertices / s)
@@ -190,11 +187,11 @@ def _arm(body: Landmarks) -> Part:
     table = _ARM * [1.0, *[body.stature] * 5]
     centers, frames = _along(path, table[:, 0])
     centers = centers - table[:, 5:] * frames[:, 0]
-    ends = _along(path, np.array([0.2, 3.99]))[0] - np.outer(
+    ends = _along(path, np.array([0.9, 3.99]))[0] - np.outer(
         [0.014 * body.stature, 0.0135 * body.stature], frames[-1, 0]
     )
-    part = loft(centers, frames, table[:, 1:5], ends, sides=12)
-    along = np.concatenate([np.repeat(table[:, 0], 12), [0.2, 3.99]])
+    part = loft(centers, frames, table[:, 1:5], ends, sides=ARM_SIDES)
+    along = np.concatenate([np.repeat(table[:, 0], ARM_SIDES), [0.9, 3.99]])
     material = np.where(_of_triangles(part, along) < _SLEEVE, _SHIRT, _BODY)
     weights = _chain_weights(along, names, _ARM_BLENDS)
     return Part(vertices=part.vertices, triangles=part.triangles, weights=weights, material=material)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,6 +124,7 @@ def _write_stage(motion: Motion, path: Path, mesh: SkinnedMesh | None) -> None:
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     stage.SetTimeCodesPerSecond(float(motion.fps))
     stage.SetFramesPerSecond(float(motion.fps))
+    stage.GetRootLayer().customLayerData = {"framesPerSecond": str(motion.fps)}  # the rate as a fraction
     stage.SetStartTimeCode(0)
     stage.SetEndTimeCode(len(motion) - 1)
     root = UsdSkel.Root.Define(stage, "/Character")
@@ -280,14 +282,22 @@ class _Reader:
         if not 0 < per_second < math.inf or not all(map(math.isfinite, codes)):
             raise self.error("its time codes are broken")
         if len(codes) < 2:
-            return codes or [0.0], as_fps(per_second)
+            return codes or [0.0], self.rate(per_second)
         steps = np.diff(codes)
         if not np.allclose(steps, steps[0], rtol=0, atol=1e-6 * max(abs(codes[0]), abs(codes[-1]), 1.0)):
             first, last = math.floor(codes[0]), math.ceil(codes[-1])
             if last - first > _FRAMES_PER_SAMPLE * len(codes):
                 raise self.error(f"{len(codes)} time samples lie {last - first} time codes apart")
             codes, steps = [float(code) for code in range(first, last + 1)], np.ones(1)
-        return codes, as_fps(round(per_second / float(np.median(steps)), 6))
+        return codes, self.rate(per_second / float(np.median(steps)))
+
+    def rate(self, per_second: float) -> Fraction:
+        """Frames per second as a fraction: the one that we wrote, if it is this rate, else the simplest."""
+        text = str(self.stage.GetRootLayer().customLayerData.get("framesPerSecond", ""))
+        written = Fraction(text) if re.fullmatch(r"\d{1,15}(/[1-9]\d{0,14})?", text) else None
+        if written is not None and math.isclose(float(written), per_second, rel_tol=1e-9):
+            return written
+        return as_fps(round(per_second, 6))
 
     def local(self, code: float | None) -> _Floats:
         """(J, 4, 4) parent_from_joint, rows as USD has them; of roots world_from_joint. None is the rest pose."""

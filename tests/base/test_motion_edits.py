@@ -62,6 +62,28 @@ def test_resampling_agrees_with_scipy(rate):
         np.testing.assert_allclose(found.root_m[:, axis], np.interp(at_s, old_s, motion.root_m[:, axis]), atol=1e-12)
 
 
+def test_a_start_frame_is_counted_at_the_new_rate():
+    """Catches two people of one shot who drift apart because only their frames were resampled."""
+    assert resampled(moving(), 60).start_frame == 14
+
+
+@pytest.mark.parametrize("rate", ["1e7", 1e300])
+def test_a_rate_that_makes_millions_of_frames_is_refused(rate):
+    """Catches a typing error that fills the memory."""
+    with pytest.raises(InputError, match="frames of this motion"):
+        resampled(moving(), rate)
+
+
+def test_names_of_bones_may_have_colons():
+    """Catches `mixamorig:Hips` that loses its first half when people are parted."""
+    names = tuple(f"mixamorig:{name}" for name in HUMANOID_RIG.skeleton.joint_names)
+    rig = replace(HUMANOID_RIG, skeleton=replace(HUMANOID_RIG.skeleton, joint_names=names))
+    people = {name: replace(moving(contacts=False), rig=rig) for name in ("a", "b")}
+    apart = split(together(people))
+    assert list(apart) == ["a", "b"]
+    assert apart["b"].rig.skeleton.joint_names == names
+
+
 def test_one_frame_stays_one_frame():
     """Catches a division by the number of intervals."""
     motion = trimmed(moving(), 3, 4)
@@ -81,7 +103,7 @@ def test_in_place_keeps_height_and_rotations():
 def test_people_put_together_come_apart_again():
     """Catches a person who stands elsewhere after a file for several, and names that run into each other."""
     ann, bob = moving(contacts=False), moving(30, seed=1, contacts=False)
-    both = together({"Ann": ann, "Bob: the second": bob})
+    both = together({"Ann": ann, "Bob, the second": bob})
     assert both.rig.skeleton.joint_names[0] == SEVERAL_ROOTS
     assert len(both.rig.skeleton) == 45
     assert both.rig.skeleton.joint_names[1] == "Ann:hips"
@@ -94,8 +116,8 @@ def test_people_put_together_come_apart_again():
     np.testing.assert_allclose(forward(later)[0][5:35, 23:], forward(bob)[0], atol=1e-12)
     np.testing.assert_allclose(forward(later)[0][:5, 23:], np.repeat(forward(bob)[0][:1], 5, axis=0), atol=1e-12)
     apart = split(both)
-    assert list(apart) == ["Ann", "Bob: the second"]
-    for name, motion in (("Ann", ann), ("Bob: the second", bob)):
+    assert list(apart) == ["Ann", "Bob, the second"]
+    for name, motion in (("Ann", ann), ("Bob, the second", bob)):
         found = apart[name]
         assert found.rig.skeleton.joint_names == HUMANOID_RIG.skeleton.joint_names
         assert found.rig.skeleton.parents == HUMANOID_RIG.skeleton.parents
@@ -118,6 +140,8 @@ def test_what_cannot_be_put_together_is_refused():
     """Catches frames of different rates that are taken for each other's."""
     with pytest.raises(InputError, match="nobody"):
         together({})
+    with pytest.raises(InputError, match="without a colon"):
+        together({"a:b": moving()})
     with pytest.raises(InputError, match="24, 30"):
         together({"a": moving(), "b": replace(moving(), fps=Fraction(24))})
 

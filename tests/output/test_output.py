@@ -98,6 +98,52 @@ def test_several_people_go_into_one_file(extension, tmp_path):
         np.testing.assert_allclose(forward(people[name])[0][:, columns], forward(motion)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(("preset", "unit_m"), [(None, 0.01), ("ue5", 0.01), ("unity", 1.0), ("cmu", 0.056444)])
+def test_the_unit_of_a_preset_reaches_the_file(preset, unit_m, tmp_path):
+    """Catches a character a hundred times too large in the program that the preset is for."""
+    ufbx = pytest.importorskip("ufbx")
+    output.write(dancer(), tmp_path / "a.fbx", preset=preset)
+    assert ufbx.load_file(str(tmp_path / "a.fbx")).settings.unit_meters == pytest.approx(unit_m, rel=1e-4)
+
+
+def test_a_preset_asks_for_a_rate_that_its_program_takes(tmp_path):
+    """Catches the rule of the frame rate, which nobody applies."""
+    output.write(replace(dancer(), fps=Fraction(33)), tmp_path / "a.glb", preset="ue5")
+    assert output.read(tmp_path / "a.glb").fps == 30
+    output.write(replace(dancer(), fps=Fraction(33)), tmp_path / "a.glb", preset="mixamo")
+    assert output.read(tmp_path / "a.glb").fps == 33
+
+
+@pytest.mark.parametrize("extension", [".bvh", ".fbx", ".glb", ".usda"])
+def test_soles_stand_on_the_floor_after_a_file(extension, tmp_path):
+    """Catches a body that rests below the floor because a format has lost the ends of its feet."""
+    from mocap3d.base.kinematics import rest_pose
+
+    output.write(dancer(), tmp_path / f"a{extension}")
+    output.write(output.read(tmp_path / f"a{extension}"), tmp_path / "b.npz", preset="ue5")
+    output.write(dancer(), tmp_path / "c.npz", preset="ue5")
+    (found, _), (expected, _) = (rest_pose(output.read(tmp_path / name).rig) for name in ("b.npz", "c.npz"))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_mesh_of_ones_own_has_its_own_joints(tmp_path):
+    """Catches vertices that follow other joints because a preset has renumbered them."""
+    from mocap3d.output.mannequin import mannequin
+
+    body = mannequin(HUMANOID_RIG, output.roles(HUMANOID_RIG))
+    output.write(dancer(), tmp_path / "a.glb", mesh=body)
+    with pytest.raises(InputError, match="cannot be written with a preset"):
+        output.write(dancer(), tmp_path / "a.glb", mesh=body, preset="ue5")
+
+
+def test_places_beyond_any_measure_are_refused(tmp_path):
+    """Catches a file of infinities that nobody can read."""
+    far = replace(dancer(), root_m=np.full((12, 3), 1e10))
+    for extension in output.extensions():
+        with pytest.raises(InputError):
+            output.write(far, tmp_path / f"a{extension}")
+
+
 def test_a_vrm_animation_is_of_one_person(tmp_path):
     """Catches an advice that does not help."""
     with pytest.raises(InputError, match="one person: write a file for each"):

@@ -82,7 +82,7 @@ def test_openusd_puts_joints_and_skin_where_we_do(suffix, which, request, tmp_pa
     assert UsdGeom.GetStageMetersPerUnit(stage) == 1
 
 
-@pytest.mark.parametrize("fps", ["24000/1001", "24", "25", "30000/1001", "30", "60000/1001", "60", "120"])
+@pytest.mark.parametrize("fps", ["24000/1001", "24", "25", "30000/1001", "30", "60000/1001", "60", "120", "25/3"])
 def test_reading_gives_back_what_was_written(fps, rested_motion, tmp_path):
     """Catches a frame rate that is nearly right, names that became identifiers, and a rest pose that is lost."""
     names = tuple(f"mixamorig:{name} é-{n}" for n, name in enumerate(rested_motion.rig.skeleton.joint_names))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig, Tip
@@ -17,7 +18,7 @@ from mocap3d.base.skeletons import HUMANOID_22
 
 __all__ = ["as_humanoid"]
 
-_TPOSE_COSINE = 0.98  # an upper arm at rest is no more than 11 degrees off the horizontal
+_TPOSE_COSINE = 0.98  # a limb at rest is no more than 11 degrees off
 _TIPS = {"head": "headTop", "leftHand": "leftHandTip", "rightHand": "rightHandTip",
          "leftToes": "leftToesTip", "rightToes": "rightToesTip"}  # fmt: skip
 
@@ -29,14 +30,14 @@ def as_humanoid(motion: Motion) -> Motion:
         InputError: a joint is missing or hangs on another, or the rest pose is no T-pose that faces +Z.
     """
     rig = motion.rig
-    if rig.skeleton == HUMANOID_22 and np.array_equal(rig.rest_wxyz, np.tile([1.0, 0, 0, 0], (len(HUMANOID_22), 1))):
-        return motion
     joints = _joints(rig)
     rest_m, rest_wxyz = rest_pose(rig)
+    _check_tpose(rest_m[joints])
+    if rig.skeleton == HUMANOID_22 and len(rig.tips) == len(_TIPS) and (rig.rest_wxyz == [1.0, 0.0, 0.0, 0.0]).all():
+        return motion
     world_m, world_wxyz = forward(motion)
     turned = wxyz_multiply(world_wxyz, wxyz_conjugate(rest_wxyz))[:, joints]  # since the rest pose
     rest_m, world_m = rest_m[joints], world_m[:, joints]
-    _check_tpose(rest_m)
     local_wxyz, offsets_m, moved_m = turned.copy(), rest_m.copy(), world_m.copy()
     for j, parent in enumerate(HUMANOID_22.parents):
         if parent != ROOT:
@@ -73,18 +74,33 @@ def _joints(rig: Rig) -> list[int]:
 
 
 def _check_tpose(rest_m: NDArray[np.float64]) -> None:
+    at = dict(zip(HUMANOID_22.joint_names, rest_m, strict=True))
+    limbs = [("hips", "head", [0.0, 1.0, 0.0])]
     for side, left in (("left", 1.0), ("right", -1.0)):
-        arm = rest_m[HUMANOID_22.index(f"{side}LowerArm")] - rest_m[HUMANOID_22.index(f"{side}UpperArm")]
-        if left * arm[0] < _TPOSE_COSINE * np.linalg.norm(arm):
-            raise InputError("this needs a motion of mocap3d's humanoid whose rest pose is a T-pose that faces +Z")
+        limbs += [(f"{side}UpperArm", f"{side}LowerArm", [left, 0.0, 0.0])]
+        limbs += [(f"{side}UpperLeg", f"{side}Foot", [0.0, -1.0, 0.0])]
+    for start, end, direction in limbs:
+        limb = at[end] - at[start]
+        if limb @ direction < _TPOSE_COSINE * np.linalg.norm(limb):
+            raise InputError(
+                f"this needs a motion of mocap3d's humanoid whose rest pose is a T-pose, +Y up, facing +Z; "
+                f"{start} to {end} points elsewhere"
+            )
 
 
 def _tips(rig: Rig, joints: list[int], rest_wxyz: NDArray[np.float64]) -> tuple[Tip, ...]:
-    """Ends of the head, hands and toes, named as the humanoid has them."""
-    found = []
+    """Ends of the head, hands and toes; where a format has lost them, those of the average body, scaled."""
+    scale = _leg_m(rig, joints) / _leg_m(HUMANOID_RIG, list(range(len(HUMANOID_22))))
+    found = {
+        tip.name: Tip(name=tip.name, parent=tip.parent, offset_m=scale * tip.offset_m) for tip in HUMANOID_RIG.tips
+    }
     for tip in rig.tips:
-        name = rig.skeleton.joint_names[tip.parent]
-        if name in _TIPS:
+        name = _TIPS.get(rig.skeleton.joint_names[tip.parent])
+        if name is not None:
             offset_m = wxyz_rotate(rest_wxyz[tip.parent], tip.offset_m)
-            found.append(Tip(name=_TIPS[name], parent=joints.index(tip.parent), offset_m=offset_m))
-    return tuple(sorted(found, key=lambda tip: tip.parent))
+            found[name] = Tip(name=name, parent=joints.index(tip.parent), offset_m=offset_m)
+    return tuple(found.values())
+
+
+def _leg_m(rig: Rig, joints: list[int]) -> float:
+    return float(sum(rig.bone_lengths_m[joints[HUMANOID_22.index(name)]] for name in ("leftLowerLeg", "leftFoot")))
