@@ -44,7 +44,7 @@ class Seen:
 
 
 def see_with(program: str, path: Path, motion: Motion) -> Seen:
-    """Let another program read a file that holds a motion, written in centimetres."""
+    """Let another program read a file that holds a motion; three.js only one in centimetres."""
     return {"three": _three, "ufbx": _ufbx, "fbx2gltf": _fbx2gltf, "blender new": _blender, "blender old": _blender}[
         program
     ](path, motion, program)
@@ -139,11 +139,11 @@ def read_with_ufbx(path: Path, frames: int = 0, fps: float = 0.0) -> dict[str, o
 
 def _ufbx(path: Path, motion: Motion, _: str) -> Seen:
     found = read_with_ufbx(path, len(motion), float(motion.fps))
-    assert found["unit_m"] == CENTIMETRE
+    unit_m = found["unit_m"]
     assert found["warnings"] == []
     names = [name for name in found["names"] if name in motion.rig.skeleton.joint_names]  # the mesh is a node as well
     world = np.array(found["matrices"])
-    seen = Seen(names, world[:, [found["names"].index(name) for name in names]][..., :3, 3] * CENTIMETRE)
+    seen = Seen(names, world[:, [found["names"].index(name) for name in names]][..., :3, 3] * unit_m)
     seen.frames = found["frames"]
     np.testing.assert_allclose(found["fps"], float(motion.fps), rtol=2e-5)  # it says 29.97 for 30000/1001
     for skin in found["skins"]:
@@ -153,7 +153,7 @@ def _ufbx(path: Path, motion: Motion, _: str) -> Seen:
             world_from_mesh = world[:, found["names"].index(cluster["bone"])] @ np.array(cluster["bone_from_mesh"])
             for n, weight in zip(cluster["indices"], cluster["weights"], strict=True):
                 placed[:, n] += weight * (world_from_mesh @ rest[n])[:, :3]
-        seen.corners_m, seen.corners_rest_m = placed * CENTIMETRE, rest[:, :3] * CENTIMETRE
+        seen.corners_m, seen.corners_rest_m = placed * unit_m, rest[:, :3] * unit_m
     return seen
 
 
