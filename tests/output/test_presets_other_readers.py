@@ -73,13 +73,12 @@ def test_glb(name, dancer, tmp_path):
         assert far.min() < 1e-5
 
 
-@pytest.mark.parametrize("name", output.preset_names())
+# pybvh refuses position channels on inner joints, which ue5's pelvis has.
+@pytest.mark.parametrize("name", [name for name in output.preset_names() if name != "ue5"])
 def test_bvh(name, dancer, tmp_path):
     """Catches a preset's unit that is lost, and bones that pybvh puts elsewhere."""
     output.write(dancer, tmp_path / "a.bvh", preset=name)
     motion, _ = dressed(dancer, name)
-    if motion.local_m is not None:
-        pytest.skip("pybvh refuses position channels on inner joints, which ue5's pelvis has")
     theirs = read_with("pybvh", tmp_path / "a.bvh", tmp_path / "out.json", motion.fps)
     order = [theirs["names"].index(joint) for joint in motion.rig.skeleton.joint_names]
     places_m = np.array(theirs["xyz"])[:, order] * output.preset_named(name).unit_m
