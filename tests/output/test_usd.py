@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 from dataclasses import replace
@@ -9,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from foreign_readers import READERS, y_up
-from mutations import mutations
+from fuzzing import assert_survives
 
-from mocap3d.base.errors import FileFormatError, InputError, Mocap3dError
+from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.mesh import Material, SkinnedMesh, deform
 from mocap3d.base.motion import Motion
@@ -181,16 +180,11 @@ def test_uneven_keys_are_read_at_every_time_code(wild_motion, tmp_path):
     np.testing.assert_allclose(forward(found)[0][9:], forward(wild_motion)[0][9:], atol=1e-5)
 
 
-@pytest.mark.parametrize("suffix", [".usda", ".usdc"])
-def test_broken_files_give_only_our_errors(suffix, wild_motion, tmp_path):
-    """Catches foreign exceptions from files that were cut off or changed."""
+def test_broken_files_give_only_our_errors(wild_motion, tmp_path):
+    """Catches foreign exceptions from text that was cut off or changed; binary files are OpenUSD's own affair."""
     short = replace(wild_motion, local_wxyz=wild_motion.local_wxyz[:3], root_m=wild_motion.root_m[:3])
-    write_usd(short, tmp_path / f"a{suffix}")
-    for n, data in enumerate(mutations((tmp_path / f"a{suffix}").read_bytes(), 60, seed=1)):
-        path = tmp_path / f"{n}{suffix}"
-        path.write_bytes(data)
-        with contextlib.suppress(Mocap3dError):
-            read_usd(path)
+    write_usd(short, tmp_path / "a.usda")
+    assert_survives(read_usd, [tmp_path / "a.usda"], tmp_path)
 
 
 @pytest.mark.blender

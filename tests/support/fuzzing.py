@@ -85,6 +85,7 @@ FORMATS = {
     "h5": Format("mocap3d.output.archive:read_h5", ".h5", "mocap3d.output.archive:write_h5"),
     "glb": Format("mocap3d.output.gltf:read_glb_character", ".glb", "gltf_by_hand:write_dressed"),
     "gltf": Format("mocap3d.output.gltf:read_glb_character", ".gltf", "gltf_by_hand:write_dressed"),
+    "usda": Format("mocap3d.output.usd:read_usd", ".usda", "mocap3d.output.usd:write_usd"),
     "vrma": Format("mocap3d.output.gltf:read_vrma", ".vrma", "mocap3d.output.gltf:write_vrma"),
     "fbx": Format("mocap3d.output.fbx:read_fbx_character", ".fbx", "fbx_readers:write_arm"),
     "amass": Format("mocap3d.output.amass:read_amass", ".npz", _amass),
