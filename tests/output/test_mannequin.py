@@ -163,6 +163,25 @@ def test_weights_are_smooth(figure):
     assert (weights > 0).any(axis=0).all()
 
 
+def limb_volume(places, triangles):
+    """The volume of an open limb, closed by a fan around the middle of its edge."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    back = {(b, a) for a, b in edges.tolist()}
+    rim = sorted({corner for edge in edges.tolist() if tuple(edge) not in back for corner in edge})
+    return volume(places - places[rim].mean(axis=0), triangles) if rim else volume(places, triangles)
+
+
+def limb_of(mesh, joint):
+    """The triangles that follow an arm for the most part, or the whole piece of a leg."""
+    triangles, _ = part_of(mesh, joint.replace("Hand", "LowerArm"))
+    if "Leg" in joint:
+        return triangles
+    side = "left" if "left" in joint else "right"
+    arm = [HUMANOID_22.index(f"{side}{name}") for name in ("UpperArm", "LowerArm", "Hand")]
+    share = (mesh.weights * np.isin(mesh.joints, arm)).sum(axis=1)
+    return triangles[(share[triangles] > 0.2).all(axis=1)]
+
+
 @pytest.mark.parametrize(
     ("joint", "angles", "share"),
     [
@@ -178,21 +197,54 @@ def test_weights_are_smooth(figure):
 )
 def test_limbs_keep_their_volume(figure, joint, angles, share):
     """Catches joints that collapse like a candy wrapper when they bend or twist."""
-    triangles, _ = part_of(figure, joint.replace("Hand", "LowerArm"))
-    rest = volume(figure.vertices_m, triangles)
-    bent = volume(deform(figure, posed(**{joint: angles}))[0], triangles)
+    triangles = limb_of(figure, joint)
+    rest = limb_volume(figure.vertices_m, triangles)
+    bent = limb_volume(deform(figure, posed(**{joint: angles}))[0], triangles)
     assert share < bent / rest < 1.06
 
 
 @pytest.mark.parametrize("name", POSES)
 def test_limbs_stay_in_the_trunk(figure, name):
-    """Catches a gap at shoulder or hip: the closed end of each limb stays inside the trunk."""
+    """Catches a gap at shoulder or hip: arms are sewn to the trunk, the closed end of each leg stays inside it."""
     places = deform(figure, posed(**POSES[name]))[0]
     trunk, _ = part_of(figure, "chest")
-    for limb in ("leftLowerArm", "rightLowerArm", "leftLowerLeg", "rightLowerLeg"):
-        _, vertices = part_of(figure, limb)
+    for arm in ("leftLowerArm", "rightLowerArm"):
+        assert np.array_equal(part_of(figure, arm)[0], trunk)
+    for leg in ("leftLowerLeg", "rightLowerLeg"):
+        _, vertices = part_of(figure, leg)
         first_end = places[vertices[-2]]
         assert winding(places, trunk, first_end) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [0, 50, 85])
+def test_lowered_arms_leave_a_smooth_shoulder(figure, degrees):
+    """Catches sleeves like pads: a crease on top of the shoulder, or an outline that rises from neck to arm."""
+    down = {"leftUpperArm": (0, 0, -degrees), "rightUpperArm": (0, 0, degrees)}
+    places = deform(figure, posed(**down))[0]
+    triangles, _ = part_of(figure, "chest")
+    corners = places[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    faces = {}
+    for face, corner in enumerate(triangles.tolist()):
+        for a, b in ((0, 1), (1, 2), (2, 0)):
+            faces.setdefault(frozenset((corner[a], corner[b])), []).append(face)
+    joint = forward(posed())[0][0, HUMANOID_22.index("leftUpperArm")]
+    top = [
+        (one, other)
+        for edge, (one, other) in faces.items()
+        if (places[list(edge)][:, 1] > joint[1] - 0.01).all() and (abs(places[list(edge)][:, 0]) > 0.08).all()
+    ]
+    cosines = [float(normals[one] @ normals[other]) for one, other in top]
+    assert len(top) > 60
+    assert np.degrees(np.arccos(min(cosines))) < 45
+    start, end = np.moveaxis(places[[list(edge) for edge in faces]], 1, 0)
+    outline = []
+    for x in np.arange(0.09, joint[0] + 0.03, 0.01):
+        crossed = (start[:, 0] - x) * (end[:, 0] - x) < 0
+        way = (x - start[crossed, 0]) / (end[crossed, 0] - start[crossed, 0])
+        outline.append((start[crossed, 1] + way * (end[crossed, 1] - start[crossed, 1])).max())
+    assert np.diff(outline).max() < 0.004
 
 
 def distance_to_bones(motion, places):
