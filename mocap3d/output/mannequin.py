@@ -36,7 +36,7 @@ _LONE_JOINT_M: Final = 0.05  # radius of the ball when a rig has no bone to meas
 def mannequin(rig: Rig, roles: Mapping[int, str] | None = None) -> SkinnedMesh:
     """Make a low-poly body for a rig, in its rest pose.
 
-    A figure (about 5,600 triangles, materials body, shirt, shorts, shoes and features) needs to know hips, head and
+    A figure (about 5,800 triangles, materials body, shirt, shorts, shoes and features) needs to know hips, head and
     both arms and legs; what else the rig lacks is placed by the proportions of an adult. It may stand in a T- or an
     A-pose, look anywhere and have bones of any orientation; fingers and other joints without a role are not drawn.
     Otherwise every bone becomes a tapered rod with a ball at its joint.
@@ -46,7 +46,7 @@ def mannequin(rig: Rig, roles: Mapping[int, str] | None = None) -> SkinnedMesh:
         roles: joint index -> name in HUMANOID_22, such as ``presets.roles(rig)``.
 
     Returns:
-        Closed parts that overlap, each vertex with at most four joints.
+        Closed parts that overlap (arms and trunk are one), each vertex with at most four joints.
 
     Raises:
         InputError: a role for a joint that the rig has not, or a name that the humanoid has not.
