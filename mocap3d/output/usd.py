@@ -5,8 +5,8 @@ made of ASCII identifiers, as every reader takes them; the true names stand in `
 float32, as the schema has them. Tips are left out: UsdSkel has joints only.
 
 Needs the extra mocap3d[usd] (usd-core), which reads the files. Of files that were tampered with, OpenUSD may not come
-to an end (binary), or crash the process (text, once in 40,000 damaged files): those of strangers belong into a process
-of their own.
+to an end (binary), or crash the process (text, 12 of 40,000 damaged files in a process of little memory): those of
+strangers belong into a process of their own.
 
 Reference:
     UsdSkel schemas, https://openusd.org/release/api/_usd_skel__schemas.html
