@@ -6,6 +6,7 @@ has the tree of the rig; the additional points hang under the joints that they f
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from mocap3d.base.rotations import wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.bvh.names import mirror_from_names, unique_names
+from mocap3d.output.presets.humanoid import as_humanoid
 
 __all__ = ["as_points", "marker_skeleton", "markers", "virtual_markers"]
 
@@ -29,12 +31,15 @@ _FARTHEST_M: Final = 1e8
 def markers(motion: Motion) -> Pose3D:
     """Place the joints and the virtual markers of a motion in the world.
 
-    The synthetic joint above several roots is left out. ``confidence`` is 1 everywhere; ``std_m`` and ``views`` are 0,
-    since a motion does not know them.
+    A motion of the mocap3d humanoid that was read from a file has the same markers as before, whatever the format has
+    lost. The synthetic joint above several roots is left out. ``confidence`` is 1 everywhere; ``std_m`` and ``views``
+    are 0, since a motion does not know them.
 
     Returns:
         (T, J + K, 3) points in metres: joints in the order of the rig, then what ``virtual_markers`` lists.
     """
+    with contextlib.suppress(InputError):  # another body has the markers that it has
+        motion = as_humanoid(motion)
     rig = motion.rig
     fixed = virtual_markers(rig)
     parents = [marker.parent for marker in fixed]

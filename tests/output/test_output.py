@@ -144,6 +144,17 @@ def test_places_beyond_any_measure_are_refused(tmp_path):
             output.write(far, tmp_path / f"a{extension}")
 
 
+@pytest.mark.parametrize("extension", [".bvh", ".fbx", ".glb", ".npz"])
+def test_markers_do_not_depend_on_the_way(extension, tmp_path):
+    """Catches heels and finger tips that are missing because the motion has been in a file."""
+    output.write(dancer(), tmp_path / "a.trc")
+    output.write(dancer(), tmp_path / f"b{extension}")
+    output.write(output.read(tmp_path / f"b{extension}"), tmp_path / "b.trc")
+    direct, around = output.read(tmp_path / "a.trc"), output.read(tmp_path / "b.trc")
+    assert around.skeleton.joint_names == direct.skeleton.joint_names
+    np.testing.assert_allclose(around.xyz_m, direct.xyz_m, atol=2e-5)
+
+
 def test_a_vrm_animation_is_of_one_person(tmp_path):
     """Catches an advice that does not help."""
     with pytest.raises(InputError, match="one person: write a file for each"):

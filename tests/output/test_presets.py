@@ -13,7 +13,7 @@ from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.humanoid import HUMANOID_RIG, BodyLengths, humanoid_rig
 from mocap3d.base.motion import Motion
 from mocap3d.base.skeletons import HUMANOID_22
-from mocap3d.output.presets import dress, load_preset, preset_named, preset_names, roles
+from mocap3d.output.presets import dress, dressing, load_preset, preset_named, preset_names, roles
 
 PRESETS = ("blender", "cmu", "hik", "mixamo", "ue5", "unity", "vrm")
 each_preset = pytest.mark.parametrize("name", PRESETS)
@@ -240,6 +240,16 @@ def test_the_root_of_unreal_carries_way_and_heading(wild):
     np.testing.assert_allclose(frames[:, 0, 2, 0], -np.sin(heading), atol=1e-9)
     moving = np.abs(dressed.local_m - dressed.rig.offsets_m).max(axis=(0, 2)) > 0
     assert set(np.flatnonzero(moving)) <= {0, 1}
+
+
+def test_long_clips_are_dressed_in_blocks(wild, monkeypatch):
+    """Catches a seam between blocks: a heading that begins anew, frames that are left out."""
+    whole = dress(wild, preset_named("ue5"))
+    monkeypatch.setattr(dressing, "_BLOCK_FRAMES", 7)
+    again = dress(wild, preset_named("ue5"))
+    np.testing.assert_allclose(again.local_wxyz, whole.local_wxyz, atol=1e-12)
+    np.testing.assert_allclose(again.root_m, whole.root_m, atol=1e-12)
+    np.testing.assert_allclose(again.local_m, whole.local_m, atol=1e-12)
 
 
 def test_bones_in_between_rest():

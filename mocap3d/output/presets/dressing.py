@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import InputError
 from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import trimmed
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import (
     matrix_to_wxyz,
@@ -35,6 +36,7 @@ __all__ = ["dress", "roles"]
 
 Floats = NDArray[np.float64]
 
+_BLOCK_FRAMES: Final = 2048  # bounds the memory
 _STILL_M: Final = 1e-11  # a bone that moves less than this against its parent has a constant offset
 _IDENTITY: Final = np.array([1.0, 0.0, 0.0, 0.0])
 
@@ -54,24 +56,29 @@ def dress(motion: Motion, preset: Preset) -> Motion:
     standing = _standing(motion.rig)
     rig = _dressed_rig(standing, preset)
     skeleton = rig.skeleton
-    joint_m, joint_wxyz = forward(motion)
     _, tpose_wxyz = _tpose(standing, preset)
-    world_m, world_wxyz = _worlds(preset, joint_m, joint_wxyz)
-    world_wxyz = wxyz_multiply(world_wxyz, tpose_wxyz)  # G @ B
-    local_wxyz, local_m = world_wxyz.copy(), world_m.copy()
-    for b, parent in enumerate(skeleton.parents):
-        if parent != ROOT:
-            to_parent = wxyz_conjugate(world_wxyz[:, parent])
-            local_wxyz[:, b] = wxyz_multiply(to_parent, world_wxyz[:, b])
-            local_m[:, b] = wxyz_rotate(to_parent, world_m[:, b] - world_m[:, parent])
+    local_wxyz, local_m = np.empty((len(motion), len(skeleton), 4)), np.empty((len(motion), len(skeleton), 3))
+    heading_wxyz = _heading(motion.local_wxyz[:, HUMANOID_22.root])  # of the whole way: it is held where there is none
+    for start in range(0, len(motion), _BLOCK_FRAMES):
+        part = slice(start, min(start + _BLOCK_FRAMES, len(motion)))
+        world_m, world_wxyz = _worlds(preset, *forward(trimmed(motion, part.start, part.stop)), heading_wxyz[part])
+        world_wxyz = wxyz_multiply(world_wxyz, tpose_wxyz)  # G @ B
+        local_wxyz[part], local_m[part] = world_wxyz, world_m
+        for b, parent in enumerate(skeleton.parents):
+            if parent != ROOT:
+                to_parent = wxyz_conjugate(world_wxyz[:, parent])
+                local_wxyz[part, b] = wxyz_multiply(to_parent, world_wxyz[:, b])
+                local_m[part, b] = wxyz_rotate(to_parent, world_m[:, b] - world_m[:, parent])
+    root_m = local_m[:, 0].copy()
+    local_wxyz /= np.linalg.norm(local_wxyz, axis=-1, keepdims=True)
     still = np.abs(local_m - rig.offsets_m).max(axis=(0, 2)) < _STILL_M
     still[0] = True  # the root's way is root_m
     local_m[:, 1:][:, still[1:]] = rig.offsets_m[1:][still[1:]]
     return Motion(
         rig=rig,
         fps=motion.fps,
-        local_wxyz=local_wxyz / np.linalg.norm(local_wxyz, axis=-1, keepdims=True),
-        root_m=world_m[:, 0],
+        local_wxyz=local_wxyz,
+        root_m=root_m,
         local_m=None if still.all() else local_m,
         contacts=motion.contacts,
         start_frame=motion.start_frame,
@@ -123,14 +130,13 @@ def _dressed_rig(rig: Rig, preset: Preset) -> Rig:
     return Rig(skeleton=skeleton, offsets_m=offsets_m, rest_wxyz=local_wxyz, tips=tips)
 
 
-def _worlds(preset: Preset, joint_m: Floats, joint_wxyz: Floats) -> tuple[Floats, Floats]:
+def _worlds(preset: Preset, joint_m: Floats, joint_wxyz: Floats, heading_wxyz: Floats) -> tuple[Floats, Floats]:
     """Place the bones where their joints are: world_m (T, B, 3), and G (T, B, 4), how they turned since the T-pose."""
     places, turns = [], []
     for bone in preset.bones:
         if bone.joint is None:
-            hips = HUMANOID_22.index("hips")
-            places.append(joint_m[:, hips] * [1.0, 0.0, 1.0])
-            turns.append(_heading(joint_wxyz[:, hips]))
+            places.append(joint_m[:, HUMANOID_22.root] * [1.0, 0.0, 1.0])
+            turns.append(heading_wxyz)
             continue
         j = HUMANOID_22.index(bone.joint)
         place = joint_m[:, j]
@@ -154,7 +160,7 @@ def _heading(wxyz: Floats) -> Floats:
 def _tpose(rig: Rig, preset: Preset) -> tuple[Floats, Floats]:
     """Place the bones in the T-pose: (B, 3) and their orientations B (B, 4)."""
     joint_m, joint_wxyz = rest_pose(rig)
-    places, _ = _worlds(preset, joint_m[None], joint_wxyz[None])
+    places, _ = _worlds(preset, joint_m[None], joint_wxyz[None], _heading(joint_wxyz[None, HUMANOID_22.root]))
     matrices = [_orientation(bone, _direction(bone, rig, joint_m)) for bone in preset.bones]
     return places[0], matrix_to_wxyz(np.array(matrices))
 
