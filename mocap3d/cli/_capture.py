@@ -13,7 +13,7 @@ import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.cli._inputs import find_videos, frame_range
-from mocap3d.cli._outputs import Job, make_folder, plan, prove_formats, prove_writable
+from mocap3d.cli._outputs import Job, MeshOption, PresetOption, make_folder, plan, prove_formats, prove_writable
 from mocap3d.cli._progress import progress
 from mocap3d.output import carries_mesh
 
@@ -47,13 +47,8 @@ def capture(
         str, typer.Option(help="movenet_thunder, or movenet_lightning: faster and less exact.")
     ] = "movenet_thunder",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."
-        ),
-    ] = None,
-    mesh: Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")] = False,
+    preset: PresetOption = None,
+    mesh: MeshOption = False,
     together: Annotated[bool, typer.Option("--together", help="All people of a shot in one file.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page; of a batch: a folder of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,

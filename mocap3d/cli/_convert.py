@@ -17,7 +17,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import in_place, resampled, split, trimmed
 from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
-from mocap3d.cli._outputs import make_folder, prove_writable
+from mocap3d.cli._outputs import MeshOption, PresetOption, make_folder, prove_writable
 from mocap3d.cli._progress import progress
 from mocap3d.output import carries_mesh, extensions, has_option, read, write
 
@@ -30,13 +30,8 @@ def convert(
         typer.Argument(metavar="IN... OUT", help="A motion file and the file to make; or several, and a folder."),
     ],
     to: Annotated[str | None, typer.Option(help="Format of the files in a folder, such as .glb.")] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."
-        ),
-    ] = None,
-    mesh: Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")] = False,
+    preset: PresetOption = None,
+    mesh: MeshOption = False,
     fps: Annotated[str | None, typer.Option(help="Resample to this rate: 30, 23.976, 30000/1001 ...")] = None,
     trim: Annotated[
         str | None, typer.Option(help="What to keep, START:STOP in frames (30:120) or seconds (1.5s:4s).")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -20,7 +20,13 @@ from mocap3d.base.motion import Motion
 from mocap3d.cli._inputs import name_of
 from mocap3d.output import extensions, write
 
-__all__ = ["Job", "make_folder", "plan", "prove_formats", "prove_writable"]
+__all__ = ["Job", "MeshOption", "PresetOption", "make_folder", "plan", "prove_formats", "prove_writable"]
+
+PresetOption = Annotated[
+    str | None,
+    typer.Option(help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."),
+]
+MeshOption = Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")]
 
 _PAGES = (".html", ".htm")
 

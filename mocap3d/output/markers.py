@@ -20,7 +20,7 @@ from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
+from mocap3d.output.names import mirror_from_names, unique_names
 from mocap3d.output.presets.humanoid import as_humanoid
 
 __all__ = ["as_points", "marker_skeleton", "markers", "virtual_markers"]

@@ -23,8 +23,8 @@ from mocap3d.base.pose import Pose3D
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.skeletons import SKELETONS
 from mocap3d.output.bvh.digits import format_rows
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
 from mocap3d.output.markers import marker_skeleton
+from mocap3d.output.names import mirror_from_names, unique_names
 
 __all__ = [
     "LARGEST_PLACE",

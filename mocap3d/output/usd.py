@@ -34,7 +34,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, wxyz_continuous, wxyz_to_matrix
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
+from mocap3d.output.names import mirror_from_names, unique_names
 
 if TYPE_CHECKING:
     from pxr import Usd

@@ -18,7 +18,7 @@ from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import rotvec_to_wxyz
 from mocap3d.base.skeleton import SEVERAL_ROOTS, Skeleton
 from mocap3d.output import read_bvh, write_bvh
-from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS
+from mocap3d.output.euler import TAIT_BRYAN_ORDERS
 
 names = st.text(
     st.characters(categories=("L", "N", "P", "S"), exclude_characters="{}") | st.sampled_from(" :-._"), min_size=1

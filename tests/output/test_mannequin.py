@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import trimesh
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.transform import Rotation
@@ -107,7 +108,6 @@ def test_the_figure_is_low_poly_and_closed(figure):
 
 def test_normals_are_those_of_trimesh(figure):
     """Catches normals that point inwards or are not of unit length."""
-    trimesh = pytest.importorskip("trimesh")
     theirs = trimesh.Trimesh(figure.vertices_m, figure.triangles, process=False).vertex_normals
     np.testing.assert_allclose(np.linalg.norm(figure.normals, axis=1), 1, atol=1e-9)
     assert np.einsum("ij,ij->i", theirs, figure.normals).min() > 0.8

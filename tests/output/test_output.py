@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import ufbx
 from scipy.spatial.transform import Rotation
 
 from mocap3d import output
@@ -101,7 +102,6 @@ def test_several_people_go_into_one_file(extension, tmp_path):
 @pytest.mark.parametrize(("preset", "unit_m"), [(None, 0.01), ("ue5", 0.01), ("unity", 1.0), ("cmu", 0.056444)])
 def test_the_unit_of_a_preset_reaches_the_file(preset, unit_m, tmp_path):
     """Catches a character a hundred times too large in the program that the preset is for."""
-    ufbx = pytest.importorskip("ufbx")
     output.write(dancer(), tmp_path / "a.fbx", preset=preset)
     assert ufbx.load_file(str(tmp_path / "a.fbx")).settings.unit_meters == pytest.approx(unit_m, rel=1e-4)
 

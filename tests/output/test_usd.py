@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from foreign_readers import READERS, y_up
 from fuzzing import assert_survives
+from pxr import Gf, Usd, UsdGeom, UsdSkel
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.kinematics import forward, rest_pose
@@ -16,10 +17,6 @@ from mocap3d.base.mesh import Material, SkinnedMesh, deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split, together
 from mocap3d.output.usd import read_usd, write_usd
-
-pxr = pytest.importorskip("pxr")
-
-from pxr import Gf, Usd, UsdGeom, UsdSkel  # noqa: E402
 
 
 def prism(rig):

@@ -15,9 +15,9 @@ from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
-from mocap3d.output.bvh.euler import degrees_to_wxyz
 from mocap3d.output.bvh.hierarchy import Node
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
+from mocap3d.output.euler import degrees_to_wxyz
+from mocap3d.output.names import mirror_from_names, unique_names
 
 __all__ = ["Convention", "Up", "motion_from_columns"]
 

@@ -29,7 +29,7 @@ from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS
 from mocap3d.output.bvh.assemble import Convention, Up
 from mocap3d.output.bvh.digits import format_rows, keep_freed_memory
-from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS, wxyz_to_continuous_euler
+from mocap3d.output.euler import TAIT_BRYAN_ORDERS, wxyz_to_continuous_euler
 
 __all__ = ["write_bvh"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import Mocap3dWarning
-from mocap3d.output.bvh.euler import wxyz_to_continuous_euler
+from mocap3d.output.euler import wxyz_to_continuous_euler
 from mocap3d.output.fbx.bones import Bones
 from mocap3d.output.fbx.document import TAKE, Objects, properties
 from mocap3d.output.fbx.records import Record

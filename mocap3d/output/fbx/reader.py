@@ -22,12 +22,12 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_normalized, wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
 from mocap3d.output.fbx.joints import bind_matrices, find_joints, rigid
 from mocap3d.output.fbx.parse import parse_records
 from mocap3d.output.fbx.scene import Scene
 from mocap3d.output.fbx.skins import read_mesh
 from mocap3d.output.fbx.takes import Take, file_rate
+from mocap3d.output.names import mirror_from_names, unique_names
 
 __all__ = ["read_fbx", "read_fbx_character"]
 

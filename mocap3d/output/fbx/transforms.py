@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mocap3d.base.errors import Mocap3dWarning
 from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_normalized, wxyz_rotate
-from mocap3d.output.bvh.euler import euler_to_wxyz
+from mocap3d.output.euler import euler_to_wxyz
 from mocap3d.output.fbx.scene import Item
 from mocap3d.output.fbx.takes import Take
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import matrix_to_wxyz, project_to_so3, wxyz_multiply, wxyz_rotate
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
-from mocap3d.output.bvh.names import mirror_from_names, unique_names
 from mocap3d.output.gltf.nodes import Nodes
 from mocap3d.output.gltf.record import Record
+from mocap3d.output.names import mirror_from_names, unique_names
 
 __all__ = ["Joints", "choose_joints", "skins_in_scene"]
 

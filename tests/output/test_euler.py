@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mocap3d.output.bvh.euler import TAIT_BRYAN_ORDERS, euler_to_wxyz, wxyz_to_continuous_euler
+from mocap3d.output.euler import TAIT_BRYAN_ORDERS, euler_to_wxyz, wxyz_to_continuous_euler
 
 angle = st.one_of(
     st.floats(-720, 720), st.sampled_from([0.0, 90.0, -90.0, 180.0, -180.0, 1e-9, 89.9999999, -90.0000001])
