@@ -137,13 +137,25 @@ def test_points(walker, tmp_path, capsys):
     """Catches points that are taken for a body."""
     converted(capsys, tmp_path / "walk.bvh", tmp_path / "a.c3d")
     converted(capsys, tmp_path / "a.c3d", tmp_path / "a.trc")
-    for arguments, message in (
-        (["a.trc", "b.bvh"], "hold rotations"),
-        (["a.trc", "b.c3d", "--in-place"], "--in-place needs a motion"),
-    ):
-        code, _, errors = run(capsys, "convert", *(tmp_path / a if "." in a else a for a in arguments))
-        assert code == 1
-        assert message in errors
+    code, _, errors = run(capsys, "convert", tmp_path / "a.trc", tmp_path / "b.bvh")
+    assert code == 1
+    assert "hold rotations" in errors
+
+
+def test_points_are_edited_like_motions(walker, tmp_path, capsys):
+    """Catches points that cannot be cut, keep walking, or come at another time than the motion that they follow."""
+    converted(capsys, tmp_path / "walk.npz", tmp_path / "a.c3d")
+    for arguments in (["--trim", "0.5s:25"], ["--fps", "59.94"], ["--in-place"], ["--trim", "3:", "--fps", "24"]):
+        converted(capsys, tmp_path / "a.c3d", tmp_path / "a.csv", *arguments)
+        converted(capsys, tmp_path / "walk.npz", tmp_path / "b.csv", *arguments)
+        found, expected = (output.read(tmp_path / name) for name in ("a.csv", "b.csv"))
+        assert found.fps == expected.fps
+        hips = found.skeleton.index("hips")
+        assert hips == expected.skeleton.index("hips")
+        np.testing.assert_allclose(found.xyz_m[:, hips], expected.xyz_m[:, hips], atol=2e-6)
+    code, _, errors = run(capsys, "convert", tmp_path / "a.c3d", tmp_path / "a.trc", "--trim", "20:40")
+    assert code == 1
+    assert "not within 0:30" in errors
 
 
 @pytest.mark.parametrize(
@@ -167,7 +179,7 @@ def test_points(walker, tmp_path, capsys):
         (["walk.bvh", "./walk.bvh"], 1, "would overwrite the file that is read"),
         (["walk.bvh", ".", "--to", "bvh"], 1, "would overwrite the file that is read"),
         (["walk.bvh", "a.bvh", "--output-unit", "1e-300"], 1, "beyond what files can hold"),
-        (["walk.bvh", "a.bvh", "--fps", "1e7"], 1, "frames of this motion"),
+        (["walk.bvh", "a.bvh", "--fps", "1e7"], 1, "frames of this recording"),
         (["walk.bvh", "a.glb", "--output-unit", "0.01"], 1, "--output-unit is for formats"),
     ],
 )

@@ -14,6 +14,7 @@ from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import InputError
 from mocap3d.base.kinematics import forward
 from mocap3d.base.motion import Motion
+from mocap3d.base.resampling import frames_between
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.rotations import wxyz_slerp
 from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
@@ -21,8 +22,6 @@ from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS, Skeleton
 __all__ = ["in_place", "resampled", "split", "together", "trimmed"]
 
 _Floats = NDArray[np.float64]
-
-_MOST_FRAMES = 5_000_000  # half a day at 120 frames per second
 
 
 def trimmed(motion: Motion, start: int, stop: int) -> Motion:
@@ -56,20 +55,14 @@ def resampled(motion: Motion, fps: Fraction | float | str) -> Motion:
     rate = as_fps(fps)
     if rate == motion.fps:
         return motion
-    count = int(Fraction(len(motion) - 1) / motion.fps * rate) + 1
-    if count > _MOST_FRAMES:
-        raise InputError(f"{float(rate):g} frames per second would make {count:.3g} frames of this motion")
-    at = np.linspace(0.0, (count - 1) * float(motion.fps / rate), count)
-    before = np.minimum(at.astype(np.int64), max(len(motion) - 2, 0))
-    after = np.minimum(before + 1, len(motion) - 1)
-    part = np.asarray(at - before, dtype=np.float64)
+    at = frames_between(len(motion), motion.fps, rate)
     return replace(
         motion,
         fps=rate,
-        local_wxyz=wxyz_slerp(motion.local_wxyz[before], motion.local_wxyz[after], part[:, None]),
-        root_m=_between(motion.root_m, before, after, part),
-        local_m=None if motion.local_m is None else _between(motion.local_m, before, after, part),
-        contacts=None if motion.contacts is None else _between(motion.contacts, before, after, part),
+        local_wxyz=wxyz_slerp(motion.local_wxyz[at.before], motion.local_wxyz[at.after], at.part[:, None]),
+        root_m=at.mean(motion.root_m),
+        local_m=None if motion.local_m is None else at.mean(motion.local_m),
+        contacts=None if motion.contacts is None else at.mean(motion.contacts),
         start_frame=round(motion.start_frame * rate / motion.fps),
     )
 
@@ -154,11 +147,6 @@ def split(motion: Motion) -> dict[str, Motion]:
             start_frame=motion.start_frame,
         )
     return people
-
-
-def _between(values: _Floats, before: NDArray[np.int64], after: NDArray[np.int64], part: _Floats) -> _Floats:
-    share = part.reshape(-1, *(1,) * (values.ndim - 1))
-    return np.asarray(values[before] * (1 - share) + values[after] * share)
 
 
 def _held(motion: Motion, start: int, stop: int) -> Motion:

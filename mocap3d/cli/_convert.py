@@ -7,14 +7,16 @@ import sys
 import warnings
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 
+from mocap3d.base import motion_edits, pose_edits
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
-from mocap3d.base.motion_edits import in_place, resampled, split, trimmed
+from mocap3d.base.motion_edits import split
 from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
 from mocap3d.cli._outputs import MeshOption, PresetOption, make_folder, prove_writable
@@ -122,7 +124,7 @@ def _convert_one(
     found = read(source, **reading)
     if isinstance(found, Motion):
         found, options = _with_body(source, found, target, options)
-    things = _things(source, found, target, edits)
+    things = _things(found, target, edits)
     paths = [path for path, _ in things]
     if taken := [path for n, path in enumerate(paths) if path in written or path in paths[:n]]:
         raise InputError(f"{taken[0]} would be written twice: rename a file or a person")
@@ -133,15 +135,12 @@ def _convert_one(
 
 
 def _things(
-    source: Path, found: Motion | Pose3D, target: Path, edits: dict[str, Any]
+    found: Motion | Pose3D, target: Path, edits: dict[str, Any]
 ) -> list[tuple[Path, Motion | Pose3D | dict[str, Motion]]]:
     """What goes into which file."""
     if isinstance(found, Pose3D):
-        wanted = [name.replace("_", "-") for name, value in edits.items() if value]
-        if wanted:
-            raise InputError(f"{source} holds points: --{wanted[0]} needs a motion")
-        return [(target, found)]
-    people = {name: _edited(motion, edits) for name, motion in split(found).items()}
+        return [(target, _edited(found, edits, pose_edits))]
+    people = {name: _edited(motion, edits, motion_edits) for name, motion in split(found).items()}
     if len(people) == 1:
         return [(target, next(iter(people.values())))]
     if edits["together"]:
@@ -181,18 +180,19 @@ def _named(target: Path, person: str) -> Path:
     return target.with_name(f"{target.stem}-{safe}{target.suffix}")
 
 
-def _edited(motion: Motion, edits: dict[str, Any]) -> Motion:
+def _edited(thing: Any, edits: dict[str, Any], kind: ModuleType) -> Any:
+    """Cut, resample and stop a motion or points, by the functions of ``motion_edits`` or ``pose_edits``."""
     if edits["trim"] is not None:
-        start, stop = (_frame(motion, at) for at in frame_range(edits["trim"], "--trim"))
-        motion = trimmed(motion, start or 0, len(motion) if stop is None else stop)
+        start, stop = (_frame(thing.fps, at) for at in frame_range(edits["trim"], "--trim"))
+        thing = kind.trimmed(thing, start or 0, len(thing) if stop is None else stop)
     if edits["fps"] is not None:
-        motion = resampled(motion, edits["fps"])
-    return in_place(motion) if edits["in_place"] else motion
+        thing = kind.resampled(thing, edits["fps"])
+    return kind.in_place(thing) if edits["in_place"] else thing
 
 
-def _frame(motion: Motion, at: int | str | None) -> int | None:
+def _frame(fps: Fraction, at: int | str | None) -> int | None:
     """A frame number, from one or from a time such as 1.5s."""
-    return round(Fraction(at.removesuffix("s")) * motion.fps) if isinstance(at, str) else at
+    return round(Fraction(at.removesuffix("s")) * fps) if isinstance(at, str) else at
 
 
 def _report(summaries: list[dict[str, object]], *, as_json: bool) -> None:

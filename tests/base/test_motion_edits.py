@@ -70,7 +70,7 @@ def test_a_start_frame_is_counted_at_the_new_rate():
 @pytest.mark.parametrize("rate", ["1e7", 1e300])
 def test_a_rate_that_makes_millions_of_frames_is_refused(rate):
     """Catches a typing error that fills the memory."""
-    with pytest.raises(InputError, match="frames of this motion"):
+    with pytest.raises(InputError, match="frames of this recording"):
         resampled(moving(), rate)
 
 
