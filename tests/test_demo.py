@@ -15,7 +15,8 @@ from foreign_readers import assert_same_joints, read_with, y_up
 
 import mocap3d
 from mocap3d import examples
-from mocap3d.base.humanoid import rest_hips_height_m, sole_points
+from mocap3d.base.feet import sole_points
+from mocap3d.base.humanoid import rest_hips_height_m
 from mocap3d.base.skeletons import HUMANOID_22
 
 HEIGHT_M = 1.65  # as `mocap3d demo` assumes; examples/walk.md says where it is from

@@ -8,19 +8,27 @@ foot held still in the air is no longer taken for a standing one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import percentile_filter
+from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from mocap3d.base.checks import as_floats, as_fps
 from mocap3d.base.errors import InputError
 
-__all__ = ["CONTACT_POINTS", "ContactSettings", "foot_contacts"]
+__all__ = [
+    "CONTACT_POINTS",
+    "ContactSettings",
+    "fades",
+    "foot_contacts",
+    "point_speeds_mps",
+    "runs",
+    "standing",
+    "support_levels_m",
+]
 
 Floats = NDArray[np.float64]
 
@@ -95,22 +103,27 @@ def foot_contacts(
         raise InputError("floor_m is a height along up: give up too")
     if len(points) < 2:
         return np.zeros(points.shape[:2])
-    score = _fades(_speed_mps(points, rate, chosen.derivative_s), chosen.still_mps, chosen.moving_mps)
+    score = fades(point_speeds_mps(points, rate, chosen.derivative_s), chosen.still_mps, chosen.moving_mps)
     if up is not None:
         height_m = _height_above_support(points, up, floor_m, frames=round(chosen.support_s * rate))
-        score = score * _fades(height_m, chosen.low_m, chosen.high_m)
+        score = score * fades(height_m, chosen.low_m, chosen.high_m)
     known = np.isfinite(points).all(axis=-1)
     score = np.where(known & np.isfinite(score), score, 0.0)
-    shortest = math.ceil(chosen.shortest_s * rate - 1e-6)
-    standing = np.stack([_standing(column, shortest) for column in score.T], axis=-1)
-    return np.where(standing & known, np.maximum(score, 0.5), 0.0)
+    return np.where(standing(score, rate, chosen.shortest_s) & known, np.maximum(score, 0.5), 0.0)
 
 
-def _speed_mps(points: Floats, rate: float, seconds: float) -> Floats:
-    """Speed (T, 4): slope of the least-squares line through the known points within ``seconds`` around each frame.
+def point_speeds_mps(points_m: Floats, fps: Fraction | float, seconds: float) -> Floats:
+    """Measure speeds (T, K): the slope of the least-squares line through the known points around each frame.
 
-    NaN where fewer than half of the window is known.
+    Args:
+        points_m: (T, K, 3); NaN is "not known". Single wild frames are left out.
+        fps: frames per second.
+        seconds: the length of the line.
+
+    Returns:
+        (T, K); NaN where fewer than half of the line is known.
     """
+    points, rate = points_m, float(fps)
     half = max(1, math.ceil(seconds * rate / 2 - 1e-6))
     smooth = _without_wild_frames(points)
     padded = np.pad(smooth, ((half, half), (0, 0), (0, 0)), constant_values=np.nan)
@@ -158,28 +171,80 @@ def _height_above_support(points: Floats, up: ArrayLike, floor_m: float | None, 
     return np.asarray(height - np.tile(support, 2))
 
 
-def _fades(value: Floats, full: float, none: float) -> Floats:
+def fades(value: Floats, full: float, none: float) -> Floats:
     """Fall smoothly from 1 at ``full`` to 0 at ``none``."""
     x = np.clip((none - value) / (none - full), 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x))
 
 
-def _standing(score: Floats, shortest: int) -> NDArray[np.bool_]:
-    """Decide frame by frame (T,): hysteresis, then gaps and contacts below ``shortest`` frames removed."""
-    standing = np.zeros(len(score), dtype=np.bool_)
-    for start, stop in _runs(score > 0.3):
-        standing[start:stop] = score[start:stop].max() > 0.7  # begun by a sure frame, kept by fair ones
-    # What the clip's start or end cuts short may have been long enough.
-    for start, stop in _runs(~standing):
-        if stop - start < shortest and start > 0 and stop < len(score):
-            standing[start:stop] = True
-    for start, stop in _runs(standing):
-        if stop - start < shortest and start > 0 and stop < len(score):
-            standing[start:stop] = False
-    return standing
+def standing(score: Floats, fps: Fraction | float, shortest_s: float) -> NDArray[np.bool_]:
+    """Decide frame by frame: begun by a sure frame (above 0.7), kept by fair ones (above 0.3).
+
+    Args:
+        score: (T, K) in 0..1.
+        fps: frames per second.
+        shortest_s: shorter gaps are closed, then shorter contacts removed; what the clip's start or end cuts short may
+            have been long enough and stays.
+
+    Returns:
+        (T, K).
+    """
+    shortest = math.ceil(shortest_s * float(fps) - 1e-6)
+    flags = np.zeros(score.shape, dtype=np.bool_)
+    for column, of_point in zip(score.T, flags.T, strict=True):
+        for start, stop in runs(column > 0.3):
+            of_point[start:stop] = column[start:stop].max() > 0.7
+        for value in (False, True):
+            for start, stop in runs(of_point == value):
+                if stop - start < shortest and start > 0 and stop < len(column):
+                    of_point[start:stop] = not value
+    return flags
 
 
-def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of every stretch of True."""
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """List (start, stop) of every stretch of True in flags (T,)."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def support_levels_m(heights_m: Floats, weights: Floats, *, spread_m: float = 0.025) -> Floats:
+    """Find the height of the support, a floor or a step, that each height belongs to.
+
+    Heights gather at the levels that people stand on. Their density, smoothed by a Gaussian, has a peak at each level,
+    and every height belongs to the peak that is uphill from it (mean shift). Levels closer to each other than about
+    twice ``spread_m`` are one. Where the peak is further away than three times ``spread_m``, on a ramp or where
+    somebody stood once and shortly, the height itself is taken.
+
+    Args:
+        heights_m: (N,) of points that stand.
+        weights: (N,), not negative: how sure or how long.
+        spread_m: standard deviation of the Gaussian: how well heights are known.
+
+    Returns:
+        (N,) the weighted median of the heights of the same level.
+
+    Reference:
+        Fukunaga and Hostetler, "The estimation of the gradient of a density function", 1975.
+    """
+    if not len(heights_m):
+        return np.zeros(0)
+    step = spread_m / 5
+    bins = np.floor((heights_m - heights_m.min()) / step).astype(np.int64) + 20
+    density = gaussian_filter1d(np.bincount(bins, weights, minlength=bins.max() + 21), 5.0, mode="constant")
+    steepest = np.argmax([density[:-2], density[1:-1], density[2:]], axis=0) - 1
+    uphill = np.arange(len(density))
+    uphill[1:-1] += steepest
+    while (further := uphill[uphill]).tolist() != uphill.tolist():
+        uphill = further
+    peak = uphill[bins]
+    levels = heights_m.copy()
+    for level in np.unique(peak):
+        near = (peak == level) & (np.abs(bins - level) <= 15)
+        levels[near] = _weighted_median(heights_m[near], weights[near])
+    return levels
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])

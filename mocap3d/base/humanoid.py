@@ -19,19 +19,15 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.kinematics import forward
-from mocap3d.base.motion import Motion
+from mocap3d.base.feet import heel_offsets_m
 from mocap3d.base.rig import Rig, Tip
-from mocap3d.base.rotations import wxyz_rotate
 from mocap3d.base.skeletons import HUMANOID_22
 
-__all__ = ["HUMANOID_RIG", "BodyLengths", "heel_offsets_m", "humanoid_rig", "rest_hips_height_m", "sole_points"]
+__all__ = ["HUMANOID_RIG", "BodyLengths", "humanoid_rig", "rest_hips_height_m"]
 
 _STATURE_M: Final = 1.70
-_HEEL_PER_TOE: Final = 1 / 3  # the ankle stands over the first quarter of the foot, seen from behind
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,42 +147,8 @@ def rest_hips_height_m(rig: Rig) -> float:
     return float(np.mean(heights))
 
 
-def heel_offsets_m(rig: Rig) -> NDArray[np.float64]:
-    """Find the heels of a humanoid rig, (2, 3) left and right, in the frames of leftFoot and rightFoot.
-
-    The heel lies on the sole, which at rest is as deep as the tip of the toes, and one third as far behind the ankle as
-    that tip lies ahead of it.
-    """
-    _check_humanoid(rig)
-    tips = [rig.offsets_m[tip.parent] + tip.offset_m for tip in _toe_tips(rig)]
-    return np.array([(0.0, tip[1], -_HEEL_PER_TOE * tip[2]) for tip in tips])
-
-
-def sole_points(motion: Motion) -> NDArray[np.float64]:
-    """Place what touches the ground: (T, 4, 3) left heel, left toe tip, right heel, right toe tip in the world.
-
-    Raises:
-        InputError: the motion's rig is no mocap3d humanoid.
-    """
-    rig = motion.rig
-    heels_m = heel_offsets_m(rig)
-    world_m, world_wxyz = forward(motion)
-    points = []
-    for heel_m, tip in zip(heels_m, _toe_tips(rig), strict=True):
-        toes = tip.parent
-        foot = rig.skeleton.parents[toes]
-        points.append(world_m[:, foot] + wxyz_rotate(world_wxyz[:, foot], heel_m))
-        points.append(world_m[:, toes] + wxyz_rotate(world_wxyz[:, toes], tip.offset_m))
-    return np.stack(points, axis=1)
-
-
 def _tip(name: str, parent: str, offset_m: tuple[float, float, float]) -> Tip:
     return Tip(name=name, parent=HUMANOID_22.index(parent), offset_m=np.array(offset_m))
-
-
-def _toe_tips(rig: Rig) -> list[Tip]:
-    tips = {tip.parent: tip for tip in rig.tips}
-    return [tips[HUMANOID_22.index(f"{side}Toes")] for side in ("left", "right")]
 
 
 def _check_humanoid(rig: Rig) -> None:

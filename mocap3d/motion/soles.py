@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mocap3d.base.humanoid import sole_points
+from mocap3d.base.feet import sole_points
 from mocap3d.base.motion import Motion
 
 __all__ = ["NEAR_FLOOR_M", "sole_height_m"]

@@ -30,7 +30,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from mocap3d.base.contacts import foot_contacts
 from mocap3d.base.errors import InputError
-from mocap3d.base.humanoid import sole_points
+from mocap3d.base.feet import sole_points
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.humanoid import heel_offsets_m
+from mocap3d.base.feet import heel_offsets_m
 from mocap3d.base.kinematics import forward
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D

@@ -10,14 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.humanoid import (
-    HUMANOID_RIG,
-    BodyLengths,
-    heel_offsets_m,
-    humanoid_rig,
-    rest_hips_height_m,
-    sole_points,
-)
+from mocap3d.base.feet import sole_points
+from mocap3d.base.humanoid import HUMANOID_RIG, BodyLengths, humanoid_rig, rest_hips_height_m
 from mocap3d.base.kinematics import forward, tip_positions
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
@@ -83,20 +77,6 @@ def test_given_lengths_become_the_bones() -> None:
     assert bones["head"] == pytest.approx(0.09)
 
 
-def test_sole_points_follow_a_moving_foot() -> None:
-    """Catches heels fixed to the shin or left behind by the root: the left ankle bent up by 90 degrees, by hand."""
-    rig = HUMANOID_RIG
-    local = rig.rest_wxyz[None].copy()
-    local[0, HUMANOID_22.index("leftFoot")] = [math.cos(math.pi / 4), -math.sin(math.pi / 4), 0, 0]  # about -X: toes up
-    root = rig.offsets_m[:1] + np.array([5.0, 0.0, -2.0])
-    points = sole_points(Motion(rig=rig, fps=Fraction(30), local_wxyz=local, root_m=root))[0]
-    ankle = np.array([5.0 + 0.052 * 1.7, 0.039 * 1.7, -2.0])
-    heel = heel_offsets_m(rig)[0]
-    np.testing.assert_allclose(points[0], ankle + np.array([0, heel[2], -heel[1]]), atol=1e-12)
-    assert points[1][1] > ankle[1] + 0.15  # the toes point at the sky
-    np.testing.assert_allclose(points[2:, 1], 0, atol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("lengths", "words"),
     [({"upper_leg": 0.0}, "upper_leg"), ({"neck": math.nan}, "neck"), ({"foot": 0.01}, "must be longer than the drop")],
@@ -107,12 +87,11 @@ def test_impossible_bodies_are_refused(lengths: dict[str, float], words: str) ->
         BodyLengths(**lengths)
 
 
-def test_other_rigs_have_no_soles() -> None:
-    """Catches joints of another skeleton taken for feet by index."""
+def test_other_rigs_have_no_hips_height() -> None:
+    """Catches joints of another skeleton taken for hips and feet by index."""
     rest = np.tile([1.0, 0, 0, 0], (20, 1))
     rig = Rig(skeleton=LIFTER_20, offsets_m=np.zeros((20, 3)), rest_wxyz=rest)
-    for call in (lambda: rest_hips_height_m(rig), lambda: sole_points(at_rest(rig))):
-        with pytest.raises(InputError, match="humanoid rig"):
-            call()
+    with pytest.raises(InputError, match="humanoid rig"):
+        rest_hips_height_m(rig)
     with pytest.raises(InputError, match="stature"):
         BodyLengths().scaled(-1)

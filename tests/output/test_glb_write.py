@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.humanoid import HUMANOID_RIG, heel_offsets_m
+from mocap3d.base.feet import heel_offsets_m
+from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward, tip_positions
 from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion

@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.humanoid import humanoid_rig, sole_points
+from mocap3d.base.feet import sole_points
+from mocap3d.base.humanoid import humanoid_rig
 from mocap3d.base.kinematics import forward, tip_positions
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
