@@ -109,9 +109,9 @@ def test_an_angle_is_what_its_name_says(side, joint, start, end, name):
     turn = turn_towards(start * [flip, 1, 1], end * [flip, 1, 1], 8.0)
     j = HUMANOID_22.index(bone)
     found = np.degrees(limit_angles(only(bone, turn)))[j]
-    expected = [8.0 if label == name else 0.0 for label in ANGLE_NAMES[j]]
-    assert sum(expected) == 8.0
-    np.testing.assert_allclose(found, expected, atol=4.0)  # exact where rest, centre and turn lie on one line
+    which = ANGLE_NAMES[j].index(name)
+    assert found[which] == pytest.approx(8.0, abs=3.0)  # exact where rest, centre and turn lie on one line
+    assert np.abs(np.delete(found, which)).max() < 7.0
 
 
 def test_angles_compose_to_the_rotation():
