@@ -32,6 +32,7 @@ __all__ = [
     "wxyz_angle",
     "wxyz_conjugate",
     "wxyz_continuous",
+    "wxyz_heading",
     "wxyz_multiply",
     "wxyz_normalized",
     "wxyz_rotate",
@@ -280,6 +281,19 @@ def wxyz_continuous(wxyz: ArrayLike) -> Floats:
     flips = np.where(np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0, -1.0, 1.0)
     q[1:] *= np.cumprod(flips, axis=0)
     return q
+
+
+def wxyz_heading(wxyz: ArrayLike) -> Floats:
+    """Keep of rotations (T, 4) the turn about the vertical, +Y (swing-twist), with signs that do not flip over time.
+
+    Upside down, where a rotation has none, the one of the frame before holds (in front of all frames: no turn).
+    """
+    twist = _last_axis("wxyz", wxyz, 4) * [1.0, 0.0, 1.0, 0.0]
+    length = np.linalg.norm(twist, axis=-1)
+    known = length > 1e-6
+    last = np.maximum.accumulate(np.where(known, np.arange(len(twist)), 0))
+    twist = np.where(known[:, None], twist, [1.0, 0.0, 0.0, 0.0]) / np.where(known, length, 1.0)[:, None]
+    return wxyz_continuous(twist[last])
 
 
 # --- finding rotations ----------------------------------------------------------------------------------------------

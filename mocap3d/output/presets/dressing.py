@@ -23,7 +23,7 @@ from mocap3d.base.rotations import (
     matrix_to_wxyz,
     rotvec_to_wxyz,
     wxyz_conjugate,
-    wxyz_continuous,
+    wxyz_heading,
     wxyz_multiply,
     wxyz_rotate,
 )
@@ -58,7 +58,9 @@ def dress(motion: Motion, preset: Preset) -> Motion:
     skeleton = rig.skeleton
     _, tpose_wxyz = _tpose(standing, preset)
     local_wxyz, local_m = np.empty((len(motion), len(skeleton), 4)), np.empty((len(motion), len(skeleton), 3))
-    heading_wxyz = _heading(motion.local_wxyz[:, HUMANOID_22.root])  # of the whole way: it is held where there is none
+    heading_wxyz = wxyz_heading(
+        motion.local_wxyz[:, HUMANOID_22.root]
+    )  # of the whole way: it is held where there is none
     for start in range(0, len(motion), _BLOCK_FRAMES):
         part = slice(start, min(start + _BLOCK_FRAMES, len(motion)))
         world_m, world_wxyz = _worlds(preset, *forward(trimmed(motion, part.start, part.stop)), heading_wxyz[part])
@@ -147,20 +149,10 @@ def _worlds(preset: Preset, joint_m: Floats, joint_wxyz: Floats, heading_wxyz: F
     return np.stack(places, axis=1), np.stack(turns, axis=1)
 
 
-def _heading(wxyz: Floats) -> Floats:
-    """Keep of rotations (T, 4) the turn about the vertical (swing-twist); upside down, where it has none, the last."""
-    twist = wxyz * [1.0, 0.0, 1.0, 0.0]
-    length = np.linalg.norm(twist, axis=-1)
-    known = length > 1e-6
-    last = np.maximum.accumulate(np.where(known, np.arange(len(twist)), 0))
-    twist = np.where(known[:, None], twist, _IDENTITY) / np.where(known, length, 1.0)[:, None]
-    return wxyz_continuous(twist[last])
-
-
 def _tpose(rig: Rig, preset: Preset) -> tuple[Floats, Floats]:
     """Place the bones in the T-pose: (B, 3) and their orientations B (B, 4)."""
     joint_m, joint_wxyz = rest_pose(rig)
-    places, _ = _worlds(preset, joint_m[None], joint_wxyz[None], _heading(joint_wxyz[None, HUMANOID_22.root]))
+    places, _ = _worlds(preset, joint_m[None], joint_wxyz[None], wxyz_heading(joint_wxyz[None, HUMANOID_22.root]))
     matrices = [_orientation(bone, _direction(bone, rig, joint_m)) for bone in preset.bones]
     return places[0], matrix_to_wxyz(np.array(matrices))
 

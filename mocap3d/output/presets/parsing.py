@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import InputError
+from mocap3d.base.humanoid import BodyLengths
 
 __all__ = ["DIRECTIONS", "preset_fields"]
 
@@ -23,10 +25,14 @@ DIRECTIONS: Final = {
 """The words of preset files for directions of the world, seen from a person at rest who faces +Z."""
 
 _ALONG: Final = ("bone", "-bone")
-_KEYS: Final = {"title", "sources", "notes", "unit_m", "rest_pose", "arms_down_deg", "frame_rates", "bones", "axes"}
+_KEYS: Final = {
+    "title", "sources", "notes", "unit_m", "rest_pose", "arms_down_deg", "frame_rates", "body", "bones", "axes",
+}  # fmt: skip
+_BODY_KEYS: Final = {"source", "stature_m", *(field.name for field in dataclasses.fields(BodyLengths))}
 _BONE_KEYS: Final = {"name", "parent", "joint", "between", "at", "floor", "axes", "tip"}
 _LARGEST_UNIT_M: Final = 1e6
 _MOST_BONES: Final = 1000
+_TALLEST_M: Final = 100.0
 
 Axes = tuple[tuple[str, str], tuple[str, str]]
 
@@ -54,6 +60,7 @@ def preset_fields(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[s
         "unit_m": unit_m,
         "arms_down_deg": _arms_down_deg(table),
         "frame_rates": _frame_rates(table),
+        "lengths": _lengths(table),
     }
     return fields, _bones(table)
 
@@ -68,6 +75,22 @@ def _arms_down_deg(table: Mapping[str, Any]) -> float:
     if pose == "A" and degrees == 0:
         raise InputError("arms_down_deg must be above 0; arms that do not hang make a T-pose")
     return degrees
+
+
+def _lengths(table: Mapping[str, Any]) -> BodyLengths:
+    """The average adult at a stature, with the lengths that are given instead of theirs."""
+    body = table.get("body", {"source": "average adult"})
+    if not isinstance(body, dict):
+        raise InputError("body must be a table: [body]")
+    _check_keys("body", body, _BODY_KEYS)
+    _text(body, "source", "body")
+    average = BodyLengths()
+    if "stature_m" in body:
+        average = average.scaled(_number(body, "stature_m", 0.01, _TALLEST_M, "body"))
+    lengths = {
+        name: _number(body, name, 0.0, _TALLEST_M, "body") for name in body if name not in ("source", "stature_m")
+    }
+    return dataclasses.replace(average, **lengths)
 
 
 def _frame_rates(table: Mapping[str, Any]) -> tuple[Fraction, ...]:

@@ -15,6 +15,11 @@ bones = [                     # parents first; the first one is the root
   { name = "Head", parent = "Neck1", joint = "head", axes = "world", tip = "HeadEnd" },
 ]
 
+[body]                        # optional: a body for motions of other people to be moved onto
+source = "measured on ..."    # where its lengths come from
+stature_m = 1.80              # the average adult of base/humanoid.BodyLengths, this tall,
+upper_leg = 0.42              # but for the lengths that are given
+
 [axes.world]                  # two axes of a bone in the T-pose that faces +Z; the third completes a right hand
 x = "left"                    # this one is exact,
 y = "up"                      # this one as near as the first allows
@@ -30,7 +35,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -38,6 +43,8 @@ from typing import Final
 
 from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.humanoid import BodyLengths, humanoid_rig
+from mocap3d.base.rig import Rig
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.presets.parsing import preset_fields
@@ -88,6 +95,7 @@ class Preset:
         unit_m: metres per unit, for formats whose unit is free (BVH, FBX).
         arms_down_deg: how far the arms hang below the horizontal at rest; 0 is a T-pose.
         frame_rates: the rates that the program takes; empty means any.
+        lengths: of the body that motions are moved onto (``convert --onto``).
         bones: parents first, the root first of all.
     """
 
@@ -98,6 +106,7 @@ class Preset:
     unit_m: float
     arms_down_deg: float = 0.0
     frame_rates: tuple[Fraction, ...] = ()
+    lengths: BodyLengths = field(default_factory=BodyLengths)
     bones: tuple[Bone, ...]
 
     def __post_init__(self) -> None:
@@ -129,6 +138,16 @@ class Preset:
         ]
         mutual = tuple(m if mirror[m] == b else b for b, m in enumerate(mirror))
         return Skeleton(name=self.name, joint_names=tuple(names), parents=tuple(parents), mirror=mutual)
+
+    @property
+    def body(self) -> Rig:
+        """The humanoid rig with the lengths of this preset; `dress` gives it the preset's names and axes."""
+        return humanoid_rig(self.lengths)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Humanoid joint -> name of the bone that takes it."""
+        return {bone.joint: bone.name for bone in self.bones if bone.joint is not None and bone.takes_joint}
 
     def fps_for(self, fps: Fraction | float | str) -> Fraction:
         """Choose the frame rate to write: that of the clip, or the nearest of those that the program takes."""
