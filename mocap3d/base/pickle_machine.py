@@ -162,6 +162,12 @@ class Machine:
             made[key] = value
         return made
 
+    def _fill_set(self, items: list[object]) -> None:
+        made = self._top()
+        if not isinstance(made, set) or not all(isinstance(item, str | int) for item in items):
+            raise FileFormatError("the pickle has a set of what is neither text nor a number")
+        made.update(items)
+
     def _extend_list(self, items: list[object]) -> None:
         made = self._top()
         if not isinstance(made, list):
@@ -246,6 +252,7 @@ _VALUES: dict[bytes, Callable[[Machine], object]] = {
     b"]": lambda m: [],
     b")": lambda m: (),
     b"}": lambda m: {},
+    b"\x8f": lambda m: set(),
     b"l": Machine._pop_to_mark,
     b"t": lambda m: tuple(m._pop_to_mark()),
     b"\x85": lambda m: m._pop_many(1),
@@ -274,6 +281,7 @@ _ACTIONS: dict[bytes, Callable[[Machine], object]] = {
     b"1": Machine._pop_to_mark,
     b"a": lambda m: m._extend_list([m._pop()]),
     b"e": lambda m: m._extend_list(m._pop_to_mark()),
+    b"\x90": lambda m: m._fill_set(m._pop_to_mark()),
     b"s": lambda m: (items := list(m._pop_many(2)), m._fill_dict(m._top(), items)),
     b"u": lambda m: (items := m._pop_to_mark(), m._fill_dict(m._top(), items)),
     b"p": lambda m: m._store(int(m._line())),

@@ -1,8 +1,9 @@
 """The harmless types that files of others are made of, rebuilt by hand from what their pickles say.
 
-Numbers and text, lists, tuples, dictionaries; NumPy arrays and scalars of numbers, text or the former; SciPy's
-compressed sparse matrices; chumpy's arrays as plain arrays; torch tensors as NumPy arrays (``Storages`` says where
-their numbers lie). A random generator's state becomes an `Opaque`. Every other name is refused.
+Numbers and text, lists, tuples, dictionaries, sets of text and numbers; NumPy arrays and scalars of numbers, text or
+the former; SciPy's compressed sparse matrices; chumpy's arrays, and those that chumpy selects from others, as plain
+arrays; torch tensors as NumPy arrays (``Storages`` says where their numbers lie). A random generator's state becomes an
+`Opaque`. Every other name is refused.
 
 Whatever is copied is charged to an allowance that grows with the file, so a small file cannot fill the memory.
 """
@@ -110,7 +111,9 @@ class PlainTypes:
             "copyreg._reconstructor": lambda maker, *_: self.call(_maker(maker), ()),
             "builtins.object": _token,
             "builtins.bytes": lambda: b"",
+            "builtins.set": self._set,
             "chumpy.ch.Ch": self._fresh_array,
+            "chumpy.reordering.Select": self._fresh_array,
             "scipy.sparse.csc_matrix": lambda: _empty_sparse("csc"),
             "scipy.sparse.csr_matrix": lambda: _empty_sparse("csr"),
             "torch._utils._rebuild_tensor": self._tensor,
@@ -191,6 +194,13 @@ class PlainTypes:
             raise FileFormatError("the pickle has a dictionary key that is neither text nor a number")
         return dict(pairs)
 
+    def _set(self, members: object = ()) -> set[object]:
+        """What chumpy keeps beside each array: the names that have changed."""
+        if not isinstance(members, list | tuple) or not all(isinstance(member, str | int) for member in members):
+            raise FileFormatError("the pickle has a set of what is neither text nor a number")
+        self._spend(200 * len(members))
+        return set(members)
+
     def _reconstruct(self, maker: object, *_: object) -> NDArray[Any]:
         if _maker(maker).name != "numpy.ndarray":
             raise FileFormatError("the pickle has a subclass of NumPy's array")
@@ -221,10 +231,8 @@ class PlainTypes:
     def _build_array(self, made: NDArray[Any], state: object) -> None:
         if id(made) not in self._unbuilt:
             raise FileFormatError("the pickle gives an array a second state")
-        if isinstance(state, dict):  # chumpy
-            source = self._array(state.get("x"))
-            plain_dtype(source.dtype)
-            self._spend(source.nbytes)
+        if isinstance(state, dict):
+            source = self._chumpy(state)
             state = (source.shape, _DType(source.dtype.str[1:]), False, source.tobytes())
         if not isinstance(state, tuple) or len(state) not in (4, 5):
             raise FileFormatError("the pickle has an array without shape, type and content")
@@ -242,6 +250,22 @@ class PlainTypes:
             self._spend(len(content))
         del self._unbuilt[id(made)]
         made.__setstate__((1, shape, dtype, bool(fortran), content))  # type: ignore[arg-type]
+
+    def _chumpy(self, state: dict[object, object]) -> NDArray[Any]:
+        """The content of a chumpy array: its own, or what it selects from another by flat indices."""
+        if "a" not in state:
+            source = self._array(state.get("x"))
+            plain_dtype(source.dtype)
+            self._spend(source.nbytes)
+            return source
+        source, chosen = self._array(state["a"]), self._array(state.get("idxs"))
+        shape = _sizes(state.get("preferred_shape", chosen.shape))
+        inside = chosen.dtype.kind in "iu" and (not chosen.size or 0 <= chosen.min() <= chosen.max() < source.size)
+        if not inside or math.prod(shape) != chosen.size:
+            raise FileFormatError("the pickle selects from an array what is not there")
+        plain_dtype(source.dtype)
+        self._spend(2 * chosen.size * source.itemsize)
+        return np.asarray(source.ravel()[chosen]).reshape(shape)
 
     def _build_sparse(self, made: Any, state: object) -> None:
         if not isinstance(state, dict):

@@ -82,8 +82,9 @@ def load_pickle(path: str | Path) -> object:
         path: the file.
 
     Returns:
-        The object: numbers, text, lists, tuples, dictionaries, NumPy arrays, SciPy's csc and csr matrices; chumpy's
-        arrays come as plain ones (chumpy is not needed), states of random generators as `Opaque`.
+        The object: numbers, text, lists, tuples, dictionaries, sets, NumPy arrays, SciPy's csc and csr matrices;
+        chumpy's arrays and selections come as plain arrays (chumpy is not needed), states of random generators as
+        `Opaque`.
 
     Raises:
         InputError: there is no such file.

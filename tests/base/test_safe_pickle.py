@@ -30,8 +30,9 @@ ARRAYS = st_numpy.arrays(
     st.sampled_from(["<f8", ">f4", "<i8", "u1", "?", "<c8", "<U3", "S2"]), st_numpy.array_shapes(min_dims=0, min_side=0)
 )
 KEYS = st.text(max_size=4) | st.integers(-9, 2**40) | st.tuples(st.text(max_size=2), st.integers())
+SETS = st.sets(st.text(max_size=4) | st.integers(-9, 2**40), max_size=4)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | ARRAYS,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | ARRAYS | SETS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4) | st.tuples(inner, inner),
     max_leaves=8,
 )
@@ -223,7 +224,8 @@ HOSTILE = {
     "a function of torch": (Reduced(torch.load, ("x",)), "torch.serialization.load"),
     "a type of the same module": (Reduced(np.ndarray, ((10**9,),)), "only be named"),
     "encoding as code": (Reduced(__import__("codecs").encode, ("x", "zip")), "Latin-1"),
-    "a set": ({1, 2}, r"\.set|instruction"),
+    "a set that cannot change": (frozenset({1, 2}), r"\.frozenset|instruction"),
+    "a set of tuples": ({(1, 2)}, "neither text nor a number"),
     "records": (np.zeros(2, [("a", "f4"), ("b", "i4")]), "not admitted"),
     "dates": (np.zeros(2, "M8[s]"), "not admitted"),
 }
