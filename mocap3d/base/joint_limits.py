@@ -61,25 +61,25 @@ _FREE: Final = (-360.0, 360.0)
 _TRUNK: Final = ("+Y", "+X", "-Z")
 _TRUNK_NAMES: Final = ("rotation to the left", "flexion", "bending to the left")
 
-_SPINE: Final = ((-25.0, 25.0), (-35.0, 40.0), (-30.0, 30.0))
-
 _TABLE: Final = {
     "hips": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=(_FREE, _FREE, _FREE)),
     # AAOS, thoracic and lumbar spine: flexion 80, extension 25, bending 35, rotation 45. Kapandji: 105, 60, 40, 40. The
     # lowest joint bends most: it also stands for the sacrum, and marker sets see the lumbar bend there.
     "spine": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=((-30, 30), (-40, 75), (-35, 35))),
-    "chest": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=_SPINE),
-    "upperChest": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=_SPINE),
+    "chest": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=((-25, 25), (-35, 40), (-30, 30))),
+    # Wider than the thorax: it bears the base of the neck, and marker sets see the neck's lowest joints bend there.
+    "upperChest": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=((-30, 30), (-45, 45), (-40, 40))),
     # AAOS, cervical spine: flexion 45, extension 45, bending 45, rotation 60. Kapandji: 65, 65, 45, 80 with the joints
     # below the skull. Two joints share it, and each can take most of it: a neck that leans under a level head.
     "neck": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=((-50, 50), (-55, 50), (-45, 45))),
     "head": _Joint(axes=_TRUNK, names=_TRUNK_NAMES, ranges_deg=((-50, 50), (-45, 50), (-40, 40))),
     # The shoulder girdle. Kapandji: elevation 30 and depression 10 of the collar bone's outer end, protraction and
-    # retraction 30 each, rotation 30; Inman (1944): elevation 40, rotation 40. Wider by 10 to 20 for shrugs and reach.
+    # retraction 30 each, rotation 30; Inman (1944): elevation 40, rotation 40. Wider by 5 to 25 for shrugs, for reach,
+    # and because the girdle hangs on upperChest, whose bending it does not follow.
     "leftShoulder": _Joint(
         axes=("+X", "+Z", "-Y"),
         names=("rotation", "elevation", "protraction"),
-        ranges_deg=((-30, 30), (-20, 60), (-40, 40)),
+        ranges_deg=((-45, 45), (-35, 60), (-40, 40)),
     ),
     # AAOS, shoulder (joint and girdle together): flexion 180, extension 60, abduction 180, horizontal flexion 135 and
     # extension 45, internal rotation 70, external 90. From the T-pose: 90 up (75 here, the girdle does the rest) and 90
@@ -123,17 +123,17 @@ _TABLE: Final = {
         centre_deg=(0, 75, 0),
     ),
     # AAOS: dorsiflexion 20, plantar flexion 50, inversion 35, eversion 15. In a lunge, with the weight on it, the ankle
-    # gives 40 to 50 (Bennell et al. 1998, weight-bearing lunge test); a dancer's points 70 with the middle of the foot.
+    # gives 40 to 50 (Bennell et al. 1998, weight-bearing lunge); a dancer's points 70 with the middle of the foot.
     "leftFoot": _Joint(
         axes=("+Z", "-X", "-Y"),
         names=("eversion", "dorsiflexion", "adduction"),
-        ranges_deg=((-40, 30), (-70, 50), (-45, 45)),
+        ranges_deg=((-40, 30), (-70, 55), (-45, 45)),
     ),
     # AAOS, joint of the great toe: extension 70, flexion 45; on tiptoe the body's weight extends it to 90.
     "leftToes": _Joint(
         axes=("+Z", "-X", "-Y"),
         names=("eversion", "extension", "adduction"),
-        ranges_deg=((-10, 10), (-60, 90), (-10, 10)),
+        ranges_deg=((-10, 10), (-65, 90), (-10, 10)),
     ),
 }
 
