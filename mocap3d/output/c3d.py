@@ -25,7 +25,7 @@ from mocap3d.base.frames import change_points
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.output.c3d_sections import BLOCK, Header, Numbers, Parameters, pack_header, pack_parameters, read_sections
-from mocap3d.output.markers import as_points
+from mocap3d.output.markers import PointStream, point_stream
 from mocap3d.output.motion_parts import reading
 from mocap3d.output.point_file import (
     Unit,
@@ -34,6 +34,7 @@ from mocap3d.output.point_file import (
     metres_per,
     pose_of_points,
     rate_of_float,
+    to_world,
     unit_named,
     warn,
     world_from_up,
@@ -73,27 +74,26 @@ def write_c3d(source: Motion | Pose3D, path: str | os.PathLike[str], *, unit: Un
     """
     unit_m = metres_per(unit)
     file_from_world = world_from_up(up).T
-    pose = as_points(source)
-    step_m = float(np.nan_to_num(np.abs(pose.xyz_m)).max(initial=0)) / _LARGEST_INTEGER or 1 / _LARGEST_INTEGER
+    points = point_stream(source)
+    step_m = (points.farthest_m or 1.0) / _LARGEST_INTEGER
     scale = float(np.float32(step_m / unit_m))
-    parameters = _parameter_blocks(pose, unit_named(unit), up, scale)
+    parameters = _parameter_blocks(points, unit_named(unit), up, scale)
     header = Header(
-        points=len(pose.skeleton),
+        points=len(points.skeleton),
         analog=0,
         first=1,
-        last=min(len(pose), _LARGEST_WORD),
+        last=min(len(points), _LARGEST_WORD),
         scale=-scale,
         data_block=2 + len(parameters) // BLOCK,
-        fps=float(pose.fps),
+        fps=float(points.fps),
     )
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(pack_header(header) + parameters)
-        for start in range(0, len(pose), _BLOCK_FRAMES):
-            frames = slice(start, start + _BLOCK_FRAMES)
-            points = change_points(file_from_world, pose.xyz_m[frames]) / unit_m
-            residuals = np.nan_to_num(pose.std_m[frames]).clip(0, 255 * step_m) / step_m
-            file.write(_float_words(points, residuals))
-        if len(pose) < _LARGEST_WORD:  # what counts longer takes by the size of the file must not count this
+        for _, block in points.blocks():
+            xyz = change_points(file_from_world, block.xyz_m) / unit_m
+            residuals = np.nan_to_num(block.std_m).clip(0, 255 * step_m) / step_m
+            file.write(_float_words(xyz, residuals))
+        if len(points) < _LARGEST_WORD:  # what counts longer takes by the size of the file must not count this
             file.write(b"\0" * (-file.tell() % BLOCK))
 
 
@@ -136,22 +136,24 @@ def read_c3d(
         rate = rate_of_float(np.float32(_value(parameters, "RATE", header.fps))) if rate is None else rate
         places = _places(parameters, names)
         names = [names[n] for n in places]
-        xyz, std, views = _points(words[:, places], scale)
-        points = change_points(world_from_file, xyz * unit_m)
-        return pose_of_points(points, names, rate, path, std_m=std * unit_m, views=views)
+        xyz, std, views = _points(words, places, scale)
+        del words
+        std *= unit_m
+        to_world(xyz, world_from_file, unit_m)
+        return pose_of_points(xyz, names, rate, path, std_m=std, views=views)
 
 
-def _parameter_blocks(pose: Pose3D, unit: str, up: str, scale: float) -> bytes:
-    names = list(pose.skeleton.joint_names)
+def _parameter_blocks(points: PointStream, unit: str, up: str, scale: float) -> bytes:
+    names = list(points.skeleton.joint_names)
     for name in names:
         _check_name(name)
-    frames = len(pose)
+    frames = len(points)
     end = np.array([frames & 0xFFFF, frames >> 16], dtype=np.uint16)
     point: dict[str, Any] = {
         "USED": np.array(len(names), dtype=np.uint16),
         "FRAMES": np.array(min(frames, _LARGEST_WORD), dtype=np.uint16),
         "SCALE": np.array(-scale, dtype=np.float32),
-        "RATE": np.array(float(pose.fps), dtype=np.float32),
+        "RATE": np.array(float(points.fps), dtype=np.float32),
         "DATA_START": np.array(0, dtype=np.uint16),
         "UNITS": unit,
         "X_SCREEN": "+X",
@@ -167,7 +169,7 @@ def _parameter_blocks(pose: Pose3D, unit: str, up: str, scale: float) -> bytes:
         "ANALOG": {
             "USED": np.array(0, dtype=np.uint16),
             "GEN_SCALE": np.array(1, dtype=np.float32),
-            "RATE": np.array(float(pose.fps), dtype=np.float32),
+            "RATE": np.array(float(points.fps), dtype=np.float32),
         },
         "FORCE_PLATFORM": {"USED": np.array(0, dtype=np.uint16)},
         "MANUFACTURER": {"SOFTWARE": "mocap3d"},
@@ -263,21 +265,25 @@ def _places(parameters: Parameters, names: list[str]) -> list[int]:
 
 
 def _points(
-    words: NDArray[np.floating[Any]] | NDArray[np.int16], scale: float
+    words: NDArray[np.floating[Any]] | NDArray[np.int16], places: list[int], scale: float
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Read (T, N, 4) words: places and residuals in units of the file, and numbers of cameras.
+    """Read some points of (T, N, 4) words: places and residuals in units of the file, and numbers of cameras.
 
     The fourth word holds, from its lowest bit, eight bits of residual and seven that say which cameras saw the point.
     """
-    with np.errstate(all="ignore"):
-        values = words.astype(np.float64)
-        fourth = np.nan_to_num(values[..., 3], nan=-1.0).clip(-1, 32767).astype(np.int64)
-    xyz = values[..., :3] * (scale if scale > 0 else 1.0)
-    xyz[fourth < 0] = np.nan
-    if np.isinf(xyz).any():
-        raise FileFormatError("a point lies at infinity")
-    cameras = np.stack([(fourth >> bit) & 1 for bit in range(8, 15)]).sum(axis=0)
-    residual = np.asarray((fourth & 0xFF) * abs(scale), dtype=np.float64)
+    shape = (len(words), len(places))
+    xyz, residual, cameras = np.empty((*shape, 3)), np.empty(shape), np.empty(shape, dtype=np.int64)
+    for start in range(0, len(words), _BLOCK_FRAMES):
+        block = slice(start, start + _BLOCK_FRAMES)
+        with np.errstate(all="ignore"):
+            values = words[block, places].astype(np.float64)
+            fourth = np.nan_to_num(values[..., 3], nan=-1.0).clip(-1, 32767).astype(np.int64)
+        xyz[block] = values[..., :3] * (scale if scale > 0 else 1.0)
+        xyz[block][fourth < 0] = np.nan
+        if np.isinf(xyz[block]).any():
+            raise FileFormatError("a point lies at infinity")
+        cameras[block] = sum((fourth >> bit) & 1 for bit in range(8, 15))
+        residual[block] = (fourth & 0xFF) * abs(scale)
     return xyz, residual, cameras
 
 

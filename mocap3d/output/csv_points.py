@@ -6,7 +6,8 @@
     0,0.000000000,0.012000,0.951000,-0.203000,...
 
 RFC 4180 in UTF-8: commas, CRLF, quotes around names that need them, no comments. Metres, +Y up; empty cells are points
-that were not seen. Frame t is at t / fps seconds; the rate is not written, the times tell it.
+that were not seen. Frame t is at t / fps seconds, and the times tell the rate; a single frame, which has no other, gets
+a third column ``fps``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import re
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,15 @@ from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
-from mocap3d.output.markers import as_points
-from mocap3d.output.point_file import bytes_of, place_of_text, point_rows, pose_of_points, warn
+from mocap3d.output.markers import point_stream
+from mocap3d.output.point_file import place_of_text, point_rows, pose_of_points, rate_of_text, rate_text, warn
 
 __all__ = ["read_csv", "write_csv"]
 
 Floats = NDArray[np.float64]
 
-_BLOCK_FRAMES: Final = 512
+_BLOCK_ROWS: Final = 512
+_RATE: Final = "fps"
 _TIME_DECIMALS: Final = 9
 _COORDINATE: Final = re.compile(r"(.*)\.([xyz])_m", re.DOTALL)
 _TIME: Final = re.compile(r"-?\d{1,9}(\.\d{0,20})?", re.ASCII)
@@ -52,20 +54,21 @@ def write_csv(source: Motion | Pose3D, path: str | os.PathLike[str], *, decimals
     Raises:
         InputError: ``decimals`` or a name cannot be written, or the file cannot.
     """
-    pose = as_points(source)
+    points = point_stream(source)
     title = io.StringIO(newline="")
-    names = (f"{name}.{axis}_m" for name in pose.skeleton.joint_names for axis in "xyz")
-    csv.writer(title, lineterminator="\r\n").writerow(["frame", "time_s", *names])
+    names = (f"{name}.{axis}_m" for name in points.skeleton.joint_names for axis in "xyz")
+    rate = [_RATE] if len(points) == 1 else []
+    csv.writer(title, lineterminator="\r\n").writerow(["frame", "time_s", *rate, *names])
     try:
         header = title.getvalue().encode()
     except UnicodeEncodeError as error:
         raise InputError(f"a name cannot be written in UTF-8: {error}") from None
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(header)
-        for start in range(0, len(pose), _BLOCK_FRAMES):
-            rows = point_rows(pose.xyz_m[start : start + _BLOCK_FRAMES], decimals, b",")
-            for frame, cells in enumerate(rows, start):
-                file.write(f"{frame},{float(frame / pose.fps):.{_TIME_DECIMALS}f},".encode() + cells + b"\r\n")
+        for start, block in points.blocks():
+            for frame, cells in enumerate(point_rows(block.xyz_m, decimals, b","), start):
+                told = f"{rate_text(points.fps)}," if rate else ""
+                file.write(f"{frame},{float(frame / points.fps):.{_TIME_DECIMALS}f},{told}".encode() + cells + b"\r\n")
 
 
 def read_csv(path: str | os.PathLike[str], *, fps: Fraction | float | str | None = None) -> Pose3D:
@@ -73,7 +76,7 @@ def read_csv(path: str | os.PathLike[str], *, fps: Fraction | float | str | None
 
     Args:
         path: the file.
-        fps: use this rate and ignore ``time_s``; needed where there is only one frame.
+        fps: use this rate instead of what ``time_s`` or a column ``fps`` says.
 
     Returns:
         Points in metres; NaN with confidence 0 where cells are empty. All hang under the first point unless the names
@@ -85,27 +88,46 @@ def read_csv(path: str | os.PathLike[str], *, fps: Fraction | float | str | None
     """
     rate = None if fps is None else as_fps(fps)
     try:
-        text = bytes_of(path).decode("utf-8-sig")
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            names, points, times, written = _table(file, path)
     except UnicodeDecodeError as error:
         raise FileFormatError(f"a CSV must be UTF-8: {error}", path=str(path)) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if rate is None:
+        rate = _rate(times, path) if written is None else written
+    return pose_of_points(points, names, rate, path)
+
+
+def _table(file: TextIO, path: str | os.PathLike[str]) -> tuple[list[str], Floats, list[str], Fraction | None]:
+    """Read names, (T, N, 3) points in metres, the times as they are written, and the rate if it is."""
+    reader = csv.reader(file, strict=True)
     try:
         title = next(reader, [])
         columns, names = _columns(title, path)
-        rows, times = [], []
+        time, fps = (title.index(name) if name in title else None for name in ("time_s", _RATE))
+        blocks: list[Floats] = []
+        rows: list[list[float]] = []
+        times: list[str] = []
+        rate = None
         for row in reader:
             if not row:
                 continue
             if len(row) != len(title):
                 raise InputError(f"this row has {len(row)} cells, the first has {len(title)}")
             rows.append([place_of_text(row[column]) for column in columns])
-            times.append(row[title.index("time_s")] if rate is None and "time_s" in title else "")
+            times.append("" if time is None else row[time])
+            if fps is not None and rate is None:
+                rate = rate_of_text(row[fps])
+            if len(rows) == _BLOCK_ROWS:  # as an array they take a quarter of the memory
+                blocks.append(np.array(rows))
+                rows = []
     except FileFormatError:
         raise
     except (csv.Error, InputError) as error:
         raise FileFormatError(str(error), path=str(path), line=reader.line_num) from None
-    points = np.array(rows).reshape(len(rows), len(names), 3)
-    return pose_of_points(points, names, _rate(times, path) if rate is None else rate, path)
+    points = np.concatenate([*blocks, np.array(rows).reshape(-1, len(columns))])
+    return names, points.reshape(len(points), len(names), 3), times, rate
 
 
 def _columns(title: list[str], path: str | os.PathLike[str]) -> tuple[list[int], list[str]]:
@@ -124,7 +146,7 @@ def _columns(title: list[str], path: str | os.PathLike[str]) -> tuple[list[int],
         raise FileFormatError(
             f"points need the columns NAME.x_m, NAME.y_m, NAME.z_m; {problem}", path=str(path), line=1
         )
-    unknown = [name for name in others if name not in ("frame", "time_s")]
+    unknown = [name for name in others if name not in ("frame", "time_s", _RATE)]
     if unknown:
         warn(path, f"columns left out: {', '.join(name[:40] for name in unknown[:10])}")
     return [axes[axis] for axes in places.values() for axis in "xyz"], list(places)

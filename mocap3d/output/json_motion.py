@@ -26,19 +26,24 @@ import os
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.base.kinematics import forward
 from mocap3d.base.motion import Motion
+from mocap3d.base.motion_edits import trimmed
+from mocap3d.output.json_stream import opened, read_document
 from mocap3d.output.motion_parts import OPTIONAL_ARRAYS, RIG_ARRAYS, arrays_of, facts_of, motion_of, reading
-from mocap3d.output.point_file import bytes_of
 
 __all__ = ["read_json", "write_json"]
+
+Floats = NDArray[np.float64]
 
 _FORMAT: Final = "mocap3d-json"
 _VERSION: Final = 1
 _WORLD_DECIMALS: Final = 6
+_BLOCK_FRAMES: Final = 512
 
 
 def write_json(motion: Motion, path: str | os.PathLike[str]) -> None:
@@ -48,14 +53,17 @@ def write_json(motion: Motion, path: str | os.PathLike[str]) -> None:
         InputError: the file cannot be written.
     """
     arrays = arrays_of(motion)
-    rig = {name: arrays.pop(name).tolist() for name in RIG_ARRAYS}
-    arrays["world_m"] = np.round(forward(motion)[0], _WORLD_DECIMALS)
+    rig = {name: arrays[name].tolist() for name in RIG_ARRAYS}
     head = json.dumps({"format": _FORMAT, "version": _VERSION, **facts_of(motion), **rig, "frames": []})
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
         file.write(head.removesuffix("]}"))
-        for frame in range(len(motion)):
-            values = {name: array[frame].tolist() for name, array in arrays.items()}
-            file.write(("," if frame else "") + "\n" + json.dumps(values, allow_nan=False))
+        for start in range(0, len(motion), _BLOCK_FRAMES):
+            block = trimmed(motion, start, min(start + _BLOCK_FRAMES, len(motion)))
+            arrays = {name: array for name, array in arrays_of(block).items() if name not in RIG_ARRAYS}
+            arrays["world_m"] = np.round(forward(block)[0], _WORLD_DECIMALS)
+            for frame in range(len(block)):
+                values = {name: array[frame].tolist() for name, array in arrays.items()}
+                file.write(("," if start + frame else "") + "\n" + json.dumps(values, allow_nan=False))
         file.write("\n]}\n")
 
 
@@ -66,26 +74,54 @@ def read_json(path: str | os.PathLike[str]) -> Motion:
         FileFormatError: not such a file, damaged, or of a later version.
         InputError: the file cannot be opened.
     """
-    content = bytes_of(path)
+    frames = _Frames()
     with reading(path, "a motion in JSON"):
-        document = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
-        if not isinstance(document, dict) or (document.get("format"), document.get("version")) != (_FORMAT, _VERSION):
+        with opened(path) as file:
+            document = read_document(file, "frames", frames.add)
+        if (document.get("format"), document.get("version")) != (_FORMAT, _VERSION):
             raise InputError(f"expected {_FORMAT!r} version {_VERSION}")
-        frames = document["frames"]
         arrays = {name: _floats(document[name]) for name in RIG_ARRAYS}
         arrays["tip_offsets_m"] = arrays["tip_offsets_m"].reshape(-1, 3)
-        for name in ("root_m", "local_wxyz", *OPTIONAL_ARRAYS):
-            if name not in OPTIONAL_ARRAYS or (frames and name in frames[0]):
-                arrays[name] = _floats([frame[name] for frame in frames])
-        return motion_of(document, arrays)
+        return motion_of(document, arrays | frames.arrays())
 
 
-def _floats(values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+class _Frames:
+    """The frames of a file, which become arrays block by block: as lists of numbers they take eight times the room."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.waiting: list[dict[str, Any]] = []
+        self.blocks: dict[str, list[Floats]] = {}
+
+    def add(self, frame: Any) -> None:
+        """Take the next frame."""
+        if not isinstance(frame, dict):
+            raise InputError("a frame must be an object")
+        if not self.blocks:
+            self.names = ["root_m", "local_wxyz", *(name for name in OPTIONAL_ARRAYS if name in frame)]
+            self.blocks = {name: [] for name in self.names}
+        self.waiting.append({name: frame[name] for name in self.names})
+        if len(self.waiting) == _BLOCK_FRAMES:
+            self.pack()
+
+    def pack(self) -> None:
+        """Turn the waiting frames into arrays."""
+        for name in self.names if self.waiting else []:
+            self.blocks[name].append(_floats([frame[name] for frame in self.waiting]))
+        self.waiting = []
+
+    def arrays(self) -> dict[str, Floats]:
+        """All frames by name, locked."""
+        self.pack()
+        found: dict[str, Floats] = {}
+        for name in self.names:
+            found[name] = np.concatenate(self.blocks.pop(name))
+            found[name].flags.writeable = False
+        return found
+
+
+def _floats(values: Any) -> Floats:
     array = np.array(values)
     if array.dtype.kind not in "fi":
         raise InputError("expected numbers")
     return array.astype(np.float64)
-
-
-def _refuse(word: str) -> None:
-    raise InputError(f"{word} is no number")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
-from mocap3d.base.frames import BLENDER, WORLD, a_from_b
+from mocap3d.base.frames import BLENDER, WORLD, a_from_b, change_points
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.skeleton import ROOT, Skeleton
@@ -38,6 +38,7 @@ __all__ = [
     "rate_of_float",
     "rate_of_text",
     "rate_text",
+    "to_world",
     "unit_named",
     "warn",
     "world_from_up",
@@ -58,6 +59,7 @@ _SPELLINGS: Final[dict[Unit, tuple[str, ...]]] = {
 }
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _RATE: Final = re.compile(r"\+?(\d{1,9}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
+_BLOCK_FRAMES: Final = 512
 _SLOWEST: Final = 1e-5
 _FASTEST: Final = 1e7  # frames per second; a rate beyond these is a broken number
 _SIMPLE: Final = 10**4  # the largest denominator of a rate that is found again from its decimals
@@ -215,7 +217,7 @@ def pose_of_points(
     """Make a pose of what a file holds: a point with a NaN is missing as a whole, all others were seen.
 
     Args:
-        xyz_m: (T, N, 3) in the world.
+        xyz_m: (T, N, 3) in the world; the pose keeps this array.
         names: N names; empty and repeated ones are changed, with a warning.
         fps: frames per second.
         path: the file, for messages.
@@ -227,24 +229,41 @@ def pose_of_points(
     """
     if not xyz_m.size:
         raise FileFormatError(f"there are {len(names)} points in {len(xyz_m)} frames: nothing to read", path=Path(path))
-    with np.errstate(invalid="ignore"):
-        if not (np.isnan(xyz_m) | (np.abs(xyz_m) < LARGEST_PLACE)).all():
-            raise FileFormatError("a point lies beyond any measure", path=Path(path))
+    if not np.fmin.reduce(xyz_m, axis=None, initial=0.0) > -LARGEST_PLACE:
+        raise FileFormatError("a point lies beyond any measure", path=Path(path))
+    if not np.fmax.reduce(xyz_m, axis=None, initial=0.0) < LARGEST_PLACE:
+        raise FileFormatError("a point lies beyond any measure", path=Path(path))
     unique = unique_names(names)
     changed = [new for old, new in zip(names, unique, strict=True) if old != new]
     if changed:
         warn(path, f"names must be unique and not empty; renamed: {', '.join(changed[:10])}")
     missing = np.asarray(np.isnan(xyz_m).any(axis=-1))
-    none = np.zeros(missing.shape)
+    xyz_m[missing] = np.nan
+    std_m = np.zeros(missing.shape) if std_m is None else std_m
+    views = np.zeros(missing.shape, dtype=np.int64) if views is None else views
+    std_m[missing], views[missing] = 0.0, 0
     return Pose3D(
-        xyz_m=np.where(missing[..., None], np.nan, xyz_m),
-        confidence=np.where(missing, 0.0, 1.0),
-        std_m=none if std_m is None else np.where(missing, 0.0, std_m),
-        views=none.astype(np.int64) if views is None else np.where(missing, 0, views),
+        xyz_m=_locked(xyz_m),
+        confidence=_locked(np.where(missing, 0.0, 1.0)),
+        std_m=_locked(std_m),
+        views=views,
         fps=fps,
         skeleton=_skeleton(unique, Path(path).stem),
         frame="world",
     )
+
+
+def to_world(xyz: Floats, world_from_file: Floats, unit_m: float) -> None:
+    """Turn (T, N, 3) points in units and axes of a file into metres in the world: in place, some frames at a time."""
+    for start in range(0, len(xyz), _BLOCK_FRAMES):
+        block = slice(start, start + _BLOCK_FRAMES)
+        xyz[block] = change_points(world_from_file, xyz[block] * unit_m)
+
+
+def _locked(array: Floats) -> Floats:
+    """An array that nobody will change: it is not copied again."""
+    array.flags.writeable = False
+    return array
 
 
 def _skeleton(names: tuple[str, ...], title: str) -> Skeleton:

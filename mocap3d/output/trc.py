@@ -32,7 +32,7 @@ from mocap3d.base.frames import change_points
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.output.bvh.digits import BadNumberError, parse_numbers
-from mocap3d.output.markers import as_points
+from mocap3d.output.markers import PointStream, point_stream
 from mocap3d.output.point_file import (
     LARGEST_PLACE,
     Unit,
@@ -44,6 +44,7 @@ from mocap3d.output.point_file import (
     pose_of_points,
     rate_of_text,
     rate_text,
+    to_world,
     unit_named,
     warn,
     world_from_up,
@@ -53,7 +54,6 @@ __all__ = ["read_trc", "write_trc"]
 
 Floats = NDArray[np.float64]
 
-_BLOCK_FRAMES: Final = 512
 _KEYS: Final = (
     *("DataRate", "CameraRate", "NumFrames", "NumMarkers"),
     *("Units", "OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
@@ -81,14 +81,14 @@ def write_trc(
     """
     unit_m = metres_per(unit)
     file_from_world = world_from_up(up).T
-    pose = as_points(source)
-    header = _header_text(pose, Path(path).name, unit_named(unit))
+    points = point_stream(source)
+    header = _header_text(points, Path(path).name, unit_named(unit))
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(header)
-        for start in range(0, len(pose), _BLOCK_FRAMES):
-            points = change_points(file_from_world, pose.xyz_m[start : start + _BLOCK_FRAMES]) / unit_m
-            for n, cells in enumerate(point_rows(points, decimals, b"\t"), start):
-                file.write(f"{n + 1}\t{float(n / pose.fps):.9f}\t".encode() + cells + b"\n")
+        for start, block in points.blocks():
+            xyz = change_points(file_from_world, block.xyz_m) / unit_m
+            for n, cells in enumerate(point_rows(xyz, decimals, b"\t"), start):
+                file.write(f"{n + 1}\t{float(n / points.fps):.9f}\t".encode() + cells + b"\n")
 
 
 def read_trc(
@@ -128,17 +128,19 @@ def read_trc(
         _check_times(source, table, rate)
     if unit_m is None:
         unit_m = source.unit_m(header)
-    points = table[:, 2:].reshape(len(table), -1, 3) * unit_m
-    return pose_of_points(change_points(world_from_file, points), header.names, rate, path)
+    xyz = table[:, 2:].copy().reshape(len(table), -1, 3)
+    del table
+    to_world(xyz, world_from_file, unit_m)
+    return pose_of_points(xyz, header.names, rate, path)
 
 
-def _header_text(pose: Pose3D, title: str, unit: str) -> bytes:
-    names = pose.skeleton.joint_names
+def _header_text(points: PointStream, title: str, unit: str) -> bytes:
+    names = points.skeleton.joint_names
     for name in names:
         if not name or name != name.strip() or not name.isprintable():
             raise InputError(f"a TRC cannot hold the name {name!r} (empty, tabs, line ends or blanks around it)")
-    rate = rate_text(pose.fps)
-    frames, count = len(pose), len(names)
+    rate = rate_text(points.fps)
+    frames, count = len(points), len(names)
     values = (rate, rate, frames, count, unit, rate, 1, frames)
     title = "".join(c for c in title if c.isprintable())
     lines = (

@@ -195,9 +195,9 @@ def test_known_names_bring_their_tree(tmp_path):
     """Catches a humanoid that comes back as a cloud of points."""
     skeleton = marker_skeleton(HUMANOID_RIG)
     points = np.zeros((1, len(skeleton), 3))
-    pose = pose_of_points(points, skeleton.joint_names, Fraction(30), "x")
+    pose = pose_of_points(points.copy(), skeleton.joint_names, Fraction(30), "x")
     assert pose.skeleton == skeleton
-    assert pose_of_points(points[:, :3], ["a", "b", "c"], Fraction(30), "x").skeleton.parents == (-1, 0, 0)
+    assert pose_of_points(points[:, :3].copy(), ["a", "b", "c"], Fraction(30), "x").skeleton.parents == (-1, 0, 0)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\tb", "a\nb", "\x85"])
