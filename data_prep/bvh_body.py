@@ -30,14 +30,14 @@ from mocap3d.base.rotations import wxyz_rotate, wxyz_to_matrix
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.skeletons import HUMAN36M_17, LIFTER_20
 
-__all__ = ["BodyJoints", "body_joints", "drop_t_pose", "unit_of"]
+__all__ = ["UNITS_M", "BodyJoints", "body_joints", "drop_t_pose", "unit_of"]
 
 Floats = NDArray[np.float64]
 
 _SPINE_SHARE: Final = 0.52  # of the chain from the pelvis to the base of the neck: where CMU's upperback ends
 _HEAD_PER_STATURE: Final = 0.058  # CMU's head bone, for heads whose top no file says
 _SHORTEST_FOOT: Final = 0.06  # of the stature; from the ankle to the tip of the toes it is 0.11
-_UNITS_M: Final = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "foot": 0.3048, "CMU": 0.0254 / 0.45}
+UNITS_M: Final = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "foot": 0.3048, "CMU": 0.0254 / 0.45}
 _PERSON_M: Final = (0.5, 2.5)
 _STRETCH: Final = (0.9, 1.1)
 _JUMP_MPS: Final = 3.0
@@ -127,10 +127,10 @@ def unit_of(stature: float) -> str:
     Raises:
         InputError: in none; a person is 0.5 to 2.5 m tall.
     """
-    sizes = {name: stature * metres for name, metres in _UNITS_M.items()}
+    sizes = {name: stature * metres for name, metres in UNITS_M.items()}
     people = [name for name, size in sizes.items() if _PERSON_M[0] <= size <= _PERSON_M[1]]
     if not people:
-        raise InputError(f"a body {stature:g} units tall is a person in none of {', '.join(_UNITS_M)}")
+        raise InputError(f"a body {stature:g} units tall is a person in none of {', '.join(UNITS_M)}")
     return min(people, key=lambda name: abs(math.log(sizes[name] / STATURE_M)))
 
 
