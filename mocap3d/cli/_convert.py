@@ -21,6 +21,7 @@ from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
 from mocap3d.cli._outputs import MeshOption, PresetOption, make_folder, prove_writable
 from mocap3d.cli._progress import progress
+from mocap3d.cli._smpl import AsOption, Body, BodyModelOption, GenderOption, is_amass
 from mocap3d.output import carries_mesh, extensions, has_option, read, write
 
 __all__ = ["convert"]
@@ -45,9 +46,13 @@ def convert(
     unit: Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")] = None,
     up: Annotated[str | None, typer.Option(help="Axis that points up in the file read, where it does not say.")] = None,
     output_unit: Annotated[float | None, typer.Option(help="Metres per unit of the file written.")] = None,
+    as_smpl: AsOption = None,
+    body_model: BodyModelOption = None,
+    gender: GenderOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Turn motion files into files of other formats."""
+    body = Body(path=body_model, gender=gender, wanted=as_smpl)
     jobs = _jobs(files, to)
     edits = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
     options: dict[str, Any] = {"preset": preset, "mesh": mesh}
@@ -60,7 +65,7 @@ def convert(
         for n, (source, target) in enumerate(jobs):
             tell("converting", n, len(jobs))
             try:
-                made = _convert_one(source, target, reading, edits, options, written)
+                made = _convert_one(source, target, reading, edits, options, body, written)
                 summaries.append({"source": str(source), "files": [str(path) for path in made]})
             except Mocap3dError as error:
                 if len(jobs) == 1:
@@ -113,23 +118,31 @@ def _convert_one(
     reading: dict[str, Any],
     edits: dict[str, Any],
     options: dict[str, Any],
+    body: Body,
     written: set[Path],
 ) -> list[Path]:
     """Convert one file; ``written`` are results that must not be overwritten, and get those of this file."""
+    parameters = is_amass(source)
+    body.check(target, options)
     for name, option in (("unit_m", "--unit"), ("up", "--up")):
-        if name in reading and not has_option("read", source, name):
+        if name in reading and not parameters and not has_option("read", source, name):
             raise InputError(f"{option} is for files that do not say it; {source.suffix} files do")
     if "unit_m" in options and not has_option("write", target, "unit_m"):
         raise InputError(f"--output-unit is for formats that leave the unit free; {target.suffix} does not")
-    found = read(source, **reading)
-    if isinstance(found, Motion):
+    found: Motion | Pose3D
+    if parameters:
+        found, options = body.read(source, target, reading, options)
+    elif isinstance(found := read(source, **reading), Motion):
         found, options = _with_body(source, found, target, options)
     things = _things(found, target, edits)
     paths = [path for path, _ in things]
     if taken := [path for n, path in enumerate(paths) if path in written or path in paths[:n]]:
         raise InputError(f"{taken[0]} would be written twice: rename a file or a person")
     for path, thing in things:
-        write(thing, path, **options)
+        if body.wanted:
+            body.write(thing, path)
+        else:
+            write(thing, path, **options)
         written.add(path)
     return paths
 

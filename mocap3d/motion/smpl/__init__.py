@@ -11,18 +11,21 @@ motion = smpl_to_motion(parameters, model)
 
 from __future__ import annotations
 
+from mocap3d.motion.smpl.files import WHERE_TO_GET
 from mocap3d.motion.smpl.fit import SmplFitSettings, fit_smpl
 from mocap3d.motion.smpl.forward import smpl_joints_m, smpl_vertices_m
 from mocap3d.motion.smpl.model import SmplModel, SmplSurface, read_smpl_model
 from mocap3d.motion.smpl.motion import smpl_mesh, smpl_rig, smpl_to_motion
-from mocap3d.motion.smpl.skeletons import SMPL_ROLES, smpl_skeleton
+from mocap3d.motion.smpl.skeletons import SMPL_ROLES, is_smpl, smpl_skeleton
 
 __all__ = [
     "SMPL_ROLES",
+    "WHERE_TO_GET",
     "SmplFitSettings",
     "SmplModel",
     "SmplSurface",
     "fit_smpl",
+    "is_smpl",
     "read_smpl_model",
     "smpl_joints_m",
     "smpl_mesh",

@@ -24,8 +24,9 @@ from mocap3d.base.smpl import SmplParameters
 from mocap3d.motion.smpl.forward import placed_joints_m
 from mocap3d.motion.smpl.model import SmplModel
 from mocap3d.motion.smpl.shape import betas_from_distances
+from mocap3d.motion.smpl.skeletons import is_smpl
 from mocap3d.motion.smpl.start import start_from_motion, start_from_points
-from mocap3d.motion.smpl.targets import is_smpl, targets_of
+from mocap3d.motion.smpl.targets import targets_of
 from mocap3d.motion.smpl.tree_step import TreeProblem, tree_step
 
 __all__ = ["SmplFitSettings", "fit_smpl"]
@@ -35,7 +36,8 @@ Floats = NDArray[np.float64]
 _DAMPING_M2: Final = 1e-6
 _MOST_DAMPING_M2: Final = 1.0
 _DONE_M: Final = 5e-5  # a frame in which no joint moves farther is finished
-_LITTLE: Final = 1e-3  # and so is one whose cost changes by a smaller share
+_LITTLE: Final = 1e-3  # and so is one whose cost changes by a smaller share ...
+_FREE_M2: Final = 1e-4  # ... though the damping is no more than this
 _TRUNK: Final = ("pelvis", "spine1", "spine2", "spine3", "neck", "left_collar", "right_collar")
 _STIFF_M2: Final = {"trunk": 1e-2, "limb": 1e-4}  # 0.01 m2: a turn of 6 degrees costs what 1 cm does
 
@@ -145,14 +147,17 @@ class _Fit:
             tried = self._stepped(before, here[active], frames[active], damping[active], with_shape=with_shape)
             there = self._joints(tried)
             after = self._cost(tried, there, frames[active])
-            better = after <= cost[active] if not with_shape else np.full(len(active), after.sum() <= cost.sum())
+            better = after <= cost[active]
+            if with_shape:  # all frames share it: all of them step, or none
+                better[:] = after.sum() + self._shape_cost(tried) <= cost.sum() + self._shape_cost(state)
             moved = np.abs(there - here[active]).max(axis=(1, 2))
-            gained = np.abs(after - cost[active]) > _LITTLE * cost[active]
+            little = np.abs(after - cost[active]) < _LITTLE * cost[active]
+            settled = (moved < _DONE_M) | (better & little & (damping[active] < _FREE_M2))
             taken = active[better]
             state = _merged(state, tried, taken, better, shape=with_shape and bool(better.all()))
             here[taken], cost[taken] = there[better], after[better]
             damping[active] *= np.where(better, 0.3, 10.0)
-            going = (moved > _DONE_M) & gained & (damping[active] < _MOST_DAMPING_M2)
+            going = ~settled & (damping[active] < _MOST_DAMPING_M2)
             active = active if with_shape and going.any() else active[going]
             if not len(active):
                 break
@@ -179,7 +184,7 @@ class _Fit:
                 stiffness_m2=self.stiffness_m2,
                 per_beta_m=per_beta,
                 betas=state.betas if with_shape else np.zeros(0),
-                prior_m2=self._prior_m2(frames),
+                prior_m2=self._prior_m2(len(frames)),
             )
         )
         shift = step.shift_m + (self.model.joints_per_beta_m[0] @ step.betas if with_shape else 0.0)
@@ -189,9 +194,9 @@ class _Fit:
             betas=state.betas + step.betas if with_shape else state.betas,
         )
 
-    def _prior_m2(self, frames: NDArray[np.int64]) -> float:
+    def _prior_m2(self, frames: int) -> float:
         """Cost of a coefficient of 1. What definitions differ by does not average out: there every frame counts it."""
-        return self.settings.noise_m**2 * (1.0 if self.targets.exact else float(len(frames)))
+        return self.settings.noise_m**2 * (1.0 if self.targets.exact else float(frames))
 
     def _off_start(self, state: _State, frames: NDArray[np.int64]) -> Floats:
         """(T, K, 3) turns back to the start."""
@@ -203,11 +208,13 @@ class _Fit:
         return placed_joints_m(self.model.rest_joints_m(state.betas), state.world, state.pelvis_m, self.parents)
 
     def _cost(self, state: _State, here: Floats, frames: NDArray[np.int64]) -> Floats:
-        """(T,) what the frames cost; the shape's own share is spread over them."""
+        """(T,) what the frames cost."""
         apart = ((self.targets.xyz_m[frames] - here) ** 2).sum(axis=-1)
         turned = (self._off_start(state, frames) ** 2).sum(axis=-1)
-        shape = self._prior_m2(frames) * (state.betas**2).sum() / len(frames)
-        return np.asarray((self.targets.weights[frames] * apart).sum(axis=1) + turned @ self.stiffness_m2 + shape)
+        return np.asarray((self.targets.weights[frames] * apart).sum(axis=1) + turned @ self.stiffness_m2)
+
+    def _shape_cost(self, state: _State) -> float:
+        return self._prior_m2(len(state.world)) * float((state.betas**2).sum())
 
 
 def _merged(state: _State, tried: _State, into: NDArray[np.int64], better: NDArray[np.bool_], *, shape: bool) -> _State:

@@ -18,7 +18,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.smpl import SMPL_MODELS
 
-__all__ = ["SMPL_ROLES", "smpl_skeleton"]
+__all__ = ["SMPL_ROLES", "is_smpl", "smpl_skeleton"]
 
 _BODY: Final = """
     pelvis, left_hip < pelvis, right_hip < pelvis, spine1 < pelvis, left_knee < left_hip, right_knee < right_hip,
@@ -81,3 +81,8 @@ def smpl_skeleton(kind: str) -> Skeleton:
     if kind not in _SKELETONS:
         raise InputError(f"no body model is called {kind!r}; there are: {', '.join(_SKELETONS)}")
     return _SKELETONS[kind]
+
+
+def is_smpl(skeleton: Skeleton) -> bool:
+    """Whether the joints are those of a body model, in any order, whatever the skeleton is called."""
+    return any(set(skeleton.joint_names) == set(smpl_skeleton(kind).joint_names) for kind in SMPL_MODELS.values())

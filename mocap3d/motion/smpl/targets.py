@@ -7,6 +7,7 @@ those that would only mislead are left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +16,10 @@ from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose3D
-from mocap3d.base.skeleton import Skeleton
-from mocap3d.base.smpl import SMPL_MODELS
 from mocap3d.motion.smpl.model import SmplModel
-from mocap3d.motion.smpl.skeletons import SMPL_ROLES, smpl_skeleton
+from mocap3d.motion.smpl.skeletons import SMPL_ROLES, is_smpl
 
-__all__ = ["Targets", "bridged", "is_smpl", "same_point", "targets_of"]
+__all__ = ["Targets", "bridged", "targets_of"]
 
 Floats = NDArray[np.float64]
 
@@ -31,10 +30,13 @@ _APART_M: Final = {f"{side}_{joint}": apart for side in ("left", "right") for jo
 }
 """Joint of the models -> how far another skeleton's joint of that name may be from it (our estimates)."""
 
+_HUMANOID: Final = {joint: role for role, joint in SMPL_ROLES.items()}
+# Human3.6M, MPII and the lifter: the base of the neck is the thorax, "neck" the base of the skull, "head" its top.
+_NECKS: Final = {"neck": ("thorax",), "head": ("neck", "upper_neck")}
 _TOES: Final = ("{}_toe", "{}_big_toe", "{}_foot_index")
 _BALL: Final = 0.65  # of the way from the ankle to the tip of the toes lies the models' foot joint (ours)
 _BALL_APART_M: Final = 0.03
-_BRIDGED: Final = 0.01  # what a guessed place counts, of one that was seen
+_BRIDGED: Final = 1e-6  # what a guessed place counts, of one that was seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +62,6 @@ class Targets:
     def exact(self) -> bool:
         """Whether all targets are the models' own joints."""
         return bool(np.nanmax(self.apart_m) == 0)
-
-
-def is_smpl(skeleton: Skeleton) -> bool:
-    """Whether the joints are those of a body model, in any order, whatever the skeleton is called."""
-    return any(set(skeleton.joint_names) == set(smpl_skeleton(kind).joint_names) for kind in SMPL_MODELS.values())
-
-
-def same_point(joint: str) -> float | None:
-    """How far another skeleton's joint of that name may lie from the models' (metres); None: it is another point."""
-    return _APART_M.get(joint)
 
 
 def targets_of(pose: Pose3D, model: SmplModel, noise_m: float) -> Targets:
@@ -120,15 +112,21 @@ def _found(pose: Pose3D, joint: str) -> tuple[Floats, Floats, Floats, float] | N
     names = pose.skeleton.joint_names
     if is_smpl(pose.skeleton):
         return None if joint not in names else (*_column(pose, names.index(joint)), 0.0)
-    roles = {theirs: role for role, theirs in SMPL_ROLES.items()}
     if joint in _APART_M:
-        for name in (joint, roles[joint]):
-            if name in names and not (name == "neck" and "thorax" in names):
-                return (*_column(pose, names.index(name)), _APART_M[joint])
-        return None
+        name = _name_of(joint, names)
+        return None if name is None else (*_column(pose, names.index(name)), _APART_M[joint])
     if joint in ("left_foot", "right_foot"):
         return _ball(pose, joint.split("_")[0])
     return None
+
+
+def _name_of(joint: str, names: Sequence[str]) -> str | None:
+    """What another skeleton calls the joint of a limb, the base of the neck, or the base of the skull."""
+    if "hips" in names:  # the humanoid
+        return _HUMANOID.get(joint)
+    if joint in ("neck", "head"):
+        return next((name for name in _NECKS[joint] if name in names and "thorax" in names), None)
+    return joint if joint in names else None
 
 
 def _ball(pose: Pose3D, side: str) -> tuple[Floats, Floats, Floats, float] | None:
