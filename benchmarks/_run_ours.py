@@ -31,7 +31,7 @@ STEPS = {
         "mocap3d.identify.repair:fill_gaps",
     ],
     "lift and place": [
-        "mocap3d.lift.monocular:lift_pose2d",
+        "mocap3d.lift.monocular:lift_everything",
         "mocap3d.lift.bones:with_constant_bones",
         "mocap3d.lift.root_path:place",
     ],

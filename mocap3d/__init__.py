@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mocap3d.clip import Clip, Performance
     from mocap3d.output import read, write
     from mocap3d.pipeline import capture
+    from mocap3d.stages.resume import solve_stages
 
 __all__ = [
     "SKELETONS",
@@ -59,6 +60,7 @@ __all__ = [
     "forward",
     "read",
     "skeleton_named",
+    "solve_stages",
     "tip_positions",
     "write",
 ]
@@ -86,6 +88,7 @@ _HOME = {
     "mocap3d.clip": ("Clip", "Performance"),
     "mocap3d.output": ("read", "write"),
     "mocap3d.pipeline": ("capture",),
+    "mocap3d.stages.resume": ("solve_stages",),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
@@ -31,6 +32,8 @@ class Performance:
         pose2d: joints in the picture, the same frames.
         pose3d: joints in the world that the motion was solved from, the same frames.
         unobserved: parts of the body that the pictures did not show and that stay at rest.
+        lifted_contacts: (T, 4) in 0..1, what the lifter says of left heel, left toe, right heel, right toe: a hint for
+            the contacts of the motion; None if it says nothing.
     """
 
     person: int
@@ -39,6 +42,7 @@ class Performance:
     pose2d: Pose2D
     pose3d: Pose3D
     unobserved: tuple[str, ...] = ()
+    lifted_contacts: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +104,22 @@ class Clip:
             people = {f"person{one.person}": one.motion for one in self.performances if one.shot == shot}
             write(people if len(people) > 1 else next(iter(people.values())), target, **options)
         return paths
+
+    def save_stages(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Write what the motions were made of as files that can be changed; `mocap3d.solve_stages` takes them up again.
+
+        Args:
+            folder: new or empty; made when it does not exist.
+
+        Returns:
+            The files written: CSV of joints in the picture, joints in space and foot contacts, TOML of the rest.
+
+        Raises:
+            InputError: the folder holds something already, or cannot be written.
+        """
+        from mocap3d.stages.folder import save_stages
+
+        return save_stages(self, folder)
 
     def stream(self, address: str = "127.0.0.1:39539", *, person: int = 1, loop: bool = False) -> int:
         """Play one person of the first shot to a VMC listener in real time (an avatar's program; needs mocap3d[live]).

@@ -1,4 +1,4 @@
-"""The steps in order: video -> 2D joints -> who is who -> 3D joints -> the world -> rotations."""
+"""The steps in order: video -> 2D joints -> who is who -> motions, which ``solving.py`` makes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap3d import weights
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.ground import Ground
-from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
+from mocap3d.solving import (
+    DEFAULT_HEIGHT_M,
+    FootLock,
+    Placed,
+    Sight,
+    Wanted,
+    camera_in_world,
+    check_wanted,
+    find_world,
+    in_world,
+    lift_person,
+    notes_of,
+    perform,
+    settle,
+    solve_person,
+)
 
 if TYPE_CHECKING:
     from mocap3d.cameras.video import Video
     from mocap3d.detect.people import Detections
 
-__all__ = ["DEFAULT_HEIGHT_M", "Progress", "capture"]
-
-DEFAULT_HEIGHT_M = 1.70
-"""Stature when nobody says otherwise: between the means of adult women and men (NCD-RisC 2016)."""
+__all__ = ["Progress", "capture"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the step's name, how much is done, and of how much (None: unknown)."""
@@ -49,6 +60,7 @@ def capture(
     fps: Fraction | float | str | None = None,
     detector: str = "movenet_thunder",
     device: str = "cpu",
+    foot_lock: FootLock = "auto",
     progress: Progress | None = None,
 ) -> Clip:
     """Turn a video of people into motion, with one still camera.
@@ -66,6 +78,7 @@ def capture(
         fps: for folders of images their rate; for videos the rate to resample to.
         detector: "movenet_thunder", or "movenet_lightning", whose network takes a third of the time and is less exact.
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
+        foot_lock: how firmly feet that stand are held: "off", "auto" or "strong".
         progress: told how far the work is.
 
     Returns:
@@ -78,7 +91,8 @@ def capture(
     from mocap3d.cameras.lens import choose_lens
     from mocap3d.cameras.video import open_video
 
-    _check_options(video, person, {"fov_deg": fov_deg, "height_m": height_m, "camera_tilt_deg": camera_tilt_deg})
+    _check_options(video, person)
+    check_wanted(fov_deg=fov_deg, height_m=height_m, camera_tilt_deg=camera_tilt_deg, foot_lock=foot_lock)
     tell = progress or (lambda step, done, total: None)
     notes: list[str] = []
     with _noted(notes):
@@ -86,8 +100,8 @@ def capture(
         camera, lens = choose_lens(cameras, fov_deg, opened)
         watched = _watch(opened, detector, device, tell)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
-    wanted = _Wanted(person=person, camera=camera, height_m=height, camera_tilt_deg=camera_tilt_deg, device=device)
-    performances, grounds = _solve_shots(watched, wanted, notes, tell)
+    wanted = Wanted(camera=camera, height_m=height, camera_tilt_deg=camera_tilt_deg, device=device, foot_lock=foot_lock)
+    performances, grounds = _solve_shots(watched, person, wanted, notes, tell)
     for note in notes:
         warnings.warn(note, Mocap3dWarning, stacklevel=2)
     settings = {
@@ -104,30 +118,17 @@ def capture(
         "detector": detector,
         "lifter_sha256": weights.sha256("lifter"),
         "device": device,
+        "foot_lock": foot_lock,
     }
     return Clip(
         source=Path(video),
         performances=tuple(performances),
         shots=watched.shots,
-        cameras=tuple(camera if ground is None else _standing(camera, ground) for ground in grounds),
+        cameras=tuple(camera if ground is None else camera_in_world(camera, ground) for ground in grounds),
         grounds=tuple(grounds),
         settings=settings,
         notes=tuple(notes),
     )
-
-
-# --- what is handed from step to step ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What was asked for, defaults filled in."""
-
-    person: int | Literal["all"] | None
-    camera: Camera
-    height_m: float
-    camera_tilt_deg: float | None
-    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +143,6 @@ class _Watched:
         """The people of a shot's frames."""
         first = self.video.start_frame
         return self.detections[shot.start - first : shot.stop - first]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
-    """One person in the picture, from first to last sight; ``first`` is a frame of the video."""
-
-    person: int
-    first: int
-    pose2d: Pose2D
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
-    """One person in the camera's frame."""
-
-    sight: _Sight
-    pose3d: Pose3D
-    contacts: NDArray[np.float64]
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -184,7 +167,7 @@ def _watch(video: Video, detector: str, device: str, tell: Progress) -> _Watched
 
 
 def _solve_shots(
-    watched: _Watched, wanted: _Wanted, notes: list[str], tell: Progress
+    watched: _Watched, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
 ) -> tuple[list[Performance], list[Ground | None]]:
     """Everything after the pictures. What fails for one person or shot becomes a note, if anybody is left."""
     performances: list[Performance] = []
@@ -196,44 +179,44 @@ def _solve_shots(
     for index, shot in enumerate(watched.shots):
         tell("solve", index, len(watched.shots))
         notes += _shot_notes(shot)
-        done, ground = _solve_shot(watched, index, wanted, notes, failures)
+        try:
+            placed = _place_people(watched, shot, person, wanted, notes, failures)
+            done, ground = _to_world(placed, index, wanted) if placed else ([], None)
+        except InputError as error:  # another shot may fare better
+            failures.append(error)
+            notes.append(f"{_frames(shot)}: {error}")
+            done, ground = [], None
         performances += done
         grounds.append(ground)
     tell("solve", len(watched.shots), len(watched.shots))
     if not performances:
         raise failures[0] if failures else InputError(f"{watched.video.path}: nobody was found in the picture")
-    notes += [
-        f"person {performance.person}: the {part} was not seen and stays at rest"
-        for performance in performances
-        for part in performance.unobserved
-    ]
+    notes += [note for performance in performances for note in notes_of(performance)]
     return performances, grounds
 
 
-def _solve_shot(
-    watched: _Watched, index: int, wanted: _Wanted, notes: list[str], failures: list[InputError]
-) -> tuple[list[Performance], Ground | None]:
-    shot = watched.shots[index]
-    where = f"frames {shot.start} to {shot.stop - 1}"
-    try:
-        placed = []
-        for sight in _people_of_shot(watched, shot, wanted.person):
-            try:
-                placed.append(_lift_person(sight, wanted, notes))
-            except InputError as error:
-                failures.append(error)
-                notes.append(f"{where}: person {sight.person}: {error}")
-        if not placed:
-            notes.append(f"{where}: nobody was captured")
-            return [], None
-        return _to_world(placed, index, wanted)
-    except InputError as error:  # another shot may fare better
-        failures.append(error)
-        notes.append(f"{where}: {error}")
-        return [], None
+def _place_people(
+    watched: _Watched,
+    shot: Shot,
+    person: int | Literal["all"] | None,
+    wanted: Wanted,
+    notes: list[str],
+    failures: list[InputError],
+) -> list[Placed]:
+    """Lift everybody who is wanted in a shot; whoever cannot be lifted becomes a note."""
+    placed = []
+    for sight in _people_of_shot(watched, shot, person):
+        try:
+            placed.append(lift_person(sight, wanted))
+        except InputError as error:
+            failures.append(error)
+            notes.append(f"{_frames(shot)}: person {sight.person}: {error}")
+    if not placed:
+        notes.append(f"{_frames(shot)}: nobody was captured")
+    return placed
 
 
-def _people_of_shot(watched: _Watched, shot: Shot, person: int | Literal["all"] | None) -> list[_Sight]:
+def _people_of_shot(watched: _Watched, shot: Shot, person: int | Literal["all"] | None) -> list[Sight]:
     """The wanted people's 2D joints, outliers taken out and short gaps bridged."""
     from mocap3d.identify.choosing import choose
     from mocap3d.identify.following import follow
@@ -247,84 +230,29 @@ def _people_of_shot(watched: _Watched, shot: Shot, person: int | Literal["all"] 
         if len(seen):
             during = slice(seen[0], seen[-1] + 1)
             pose2d = replace(pose2d, xy_px=pose2d.xy_px[during], confidence=pose2d.confidence[during])
-            sights.append(_Sight(person=track.person, first=shot.start + int(seen[0]), pose2d=pose2d))
+            sights.append(Sight(person=track.person, first=shot.start + int(seen[0]), pose2d=pose2d))
     return sights
 
 
-def _lift_person(sight: _Sight, wanted: _Wanted, notes: list[str]) -> _Placed:
-    from mocap3d.lift.bones import with_constant_bones
-    from mocap3d.lift.monocular import lift_pose2d
-    from mocap3d.lift.root_path import place
-
-    pose2d, camera, height_m = sight.pose2d, wanted.camera, wanted.height_m
-    body = lift_pose2d(pose2d, camera, height_m=height_m, device=wanted.device)
-    body = with_constant_bones(body, height_m=height_m)
-    pose3d, contacts = place(body, pose2d, camera)
-    unseen = np.all(np.isnan(pose2d.xy_px[..., 0]), axis=-1)
-    if unseen.any():
-        frames = sight.first + np.flatnonzero(unseen)
-        notes.append(
-            f"person {sight.person}: not seen in {len(frames)} frames between {frames[0]} and {frames[-1]}: bridged"
-        )
-        xyz_m, confidence = pose3d.xyz_m.copy(), pose3d.confidence.copy()
-        xyz_m[unseen], confidence[unseen], contacts = np.nan, 0.0, np.where(unseen[:, None], 0.0, contacts)
-        pose3d = replace(pose3d, xyz_m=xyz_m, confidence=confidence)
-    return _Placed(sight=sight, pose3d=pose3d, contacts=contacts)
-
-
-def _to_world(people: list[_Placed], shot: int, wanted: _Wanted) -> tuple[list[Performance], Ground]:
-    """Find gravity and the floor from all people of the shot, then rotations; one shift puts the soles on the floor."""
-    from mocap3d.lift.ground import find_ground
-    from mocap3d.motion.soles import sole_height_m
-    from mocap3d.motion.solve import solve, unobserved
-
-    ground = find_ground(
-        [p.pose3d for p in people],
-        [p.contacts for p in people],
-        height_m=wanted.height_m,
-        camera_tilt_deg=wanted.camera_tilt_deg,
-    )
-    worlds = [_moved(p.pose3d, ground.world_from_cam) for p in people]
-    motions = [
-        solve(pose, height_m=wanted.height_m, start_frame=p.sight.first) for pose, p in zip(worlds, people, strict=True)
-    ]
-    drop_m = sole_height_m(motions)
-    world_from_cam = ground.world_from_cam.copy()
-    world_from_cam[1, 3] -= drop_m
-    performances = [
-        Performance(
-            person=p.sight.person,
-            shot=shot,
-            motion=replace(motion, root_m=motion.root_m - [0.0, drop_m, 0.0]),
-            pose2d=p.sight.pose2d,
-            pose3d=replace(pose, xyz_m=pose.xyz_m - [0.0, drop_m, 0.0]),
-            unobserved=unobserved(pose),
-        )
-        for p, pose, motion in zip(people, worlds, motions, strict=True)
-    ]
-    return performances, replace(ground, world_from_cam=world_from_cam)
-
-
-def _moved(pose: Pose3D, world_from_cam: NDArray[np.float64]) -> Pose3D:
-    xyz_m = pose.xyz_m @ world_from_cam[:3, :3].T + world_from_cam[:3, 3]
-    return replace(pose, xyz_m=xyz_m, frame="world")
+def _to_world(placed: Sequence[Placed], shot: int, wanted: Wanted) -> tuple[list[Performance], Ground]:
+    """Find the world of a shot, and everybody's motion in it."""
+    ground = find_world(placed, wanted)
+    people = [in_world(one, ground) for one in placed]
+    motions = [solve_person(one, wanted) for one in people]
+    people, motions, ground = settle(people, motions, ground)
+    return [perform(one, motion, shot, wanted) for one, motion in zip(people, motions, strict=True)], ground
 
 
 # --- small things -----------------------------------------------------------------------------------------------------
 
 
-def _check_options(video: object, person: object, numbers: dict[str, float | None]) -> None:
+def _check_options(video: object, person: object) -> None:
     """Refuse at once what would be noticed after the whole video was watched."""
     if not isinstance(video, (str, os.PathLike)):
         raise InputError(f"capture takes one video, several cameras are not supported yet; got {type(video).__name__}")
     is_number = isinstance(person, int) and not isinstance(person, bool) and person >= 1
     if person not in (None, "all") and not is_number:
         raise InputError(f"person must be a number from 1, 'all' or None, got {person!r}")
-    limits = {"fov_deg": (1.0, 170.0), "height_m": (0.3, 3.0), "camera_tilt_deg": (-89.0, 89.0)}
-    for name, value in numbers.items():
-        low, high = limits[name]
-        if value is not None and not (isinstance(value, (int, float)) and low <= value <= high):
-            raise InputError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
 
 
 @contextmanager
@@ -354,6 +282,5 @@ def _later(shot: Shot, frames: int) -> Shot:
     return replace(shot, start=shot.start + frames, stop=shot.stop + frames, moves_from=moves_from)
 
 
-def _standing(camera: Camera, ground: Ground) -> Camera:
-    """The camera where the ground says that it stands."""
-    return replace(camera, cam_from_world=np.asarray(np.linalg.inv(ground.world_from_cam), np.float64))
+def _frames(shot: Shot) -> str:
+    return f"frames {shot.start} to {shot.stop - 1}"

@@ -287,7 +287,7 @@ def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
     from mocap3d.cameras.lens import DEFAULT_FOV_DEG
     from mocap3d.identify.repair import drop_unsure, fill_gaps
     from mocap3d.motion.solve import SolveSettings
-    from mocap3d.pipeline import DEFAULT_HEIGHT_M
+    from mocap3d.solving import DEFAULT_HEIGHT_M
 
     text = (ROOT / "docs" / "capture.md").read_text(encoding="utf-8")
     solve = SolveSettings()

@@ -21,6 +21,7 @@ from mocap3d.cli._data import data_one_body, data_prepare
 from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
 from mocap3d.cli._semi_supervised import train_semi_supervised_command
+from mocap3d.cli._solve import solve_command
 from mocap3d.cli._training import train_export_command, train_lifter_command
 
 __all__ = ["app", "main"]
@@ -42,6 +43,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(capture)
 app.command()(demo)
+app.command("solve")(solve_command)
 app.command()(convert)
 app.command()(info)
 data_app.command("prepare")(data_prepare)

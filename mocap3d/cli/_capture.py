@@ -13,9 +13,18 @@ import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.cli._inputs import find_videos, frame_range
-from mocap3d.cli._outputs import Job, MeshOption, PresetOption, make_folder, plan, prove_formats, prove_writable
+from mocap3d.cli._outputs import (
+    FootLockOption,
+    Job,
+    MeshOption,
+    PresetOption,
+    make_folder,
+    plan,
+    prove_formats,
+    prove_writable,
+    save_clip,
+)
 from mocap3d.cli._progress import progress
-from mocap3d.output import carries_mesh
 
 __all__ = ["capture", "demo"]
 
@@ -47,10 +56,15 @@ def capture(
         str, typer.Option(help="movenet_thunder, or movenet_lightning: faster and less exact.")
     ] = "movenet_thunder",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    foot_lock: FootLockOption = "auto",
     preset: PresetOption = None,
     mesh: MeshOption = False,
     together: Annotated[bool, typer.Option("--together", help="All people of a shot in one file.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page; of a batch: a folder of them.")] = None,
+    keep_stages: Annotated[
+        Path | None,
+        typer.Option(help="Also keep 2D, 3D and contacts here as files to edit, for mocap3d solve; a new folder."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Turn videos into animation files."""
@@ -66,10 +80,11 @@ def capture(
         "fps": fps,
         "detector": detector,
         "device": device,
+        "foot_lock": foot_lock,
     }
     look = {"preset": preset, "mesh": mesh, "together": together}
     videos, batch = find_videos(inputs)
-    jobs = plan(videos, output, report, batch=batch)
+    jobs = plan(videos, output, report, keep_stages, batch=batch)
     prove_formats({target for job in jobs for target in job.targets}, look)
     if batch:
         _capture_batch(jobs, options, look, as_json=as_json)
@@ -129,21 +144,9 @@ def _capture_and_save(
     with progress() as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same, below
         clip = run(job.video, progress=tell, **options)
-    files = [path for target in job.targets for path in clip.paths(target, together=look["together"])]
-    if taken := written.intersection(files):
-        raise InputError(f"{min(taken)} is already the result of another video: rename one of them")
-    written.update(files)
-    for target in job.targets:
-        clip.save(target, **{**look, "mesh": look["mesh"] and carries_mesh(target)})
-    if job.report is not None:
-        from mocap3d.viewers.report import write_report
-
-        files.append(write_report(clip, job.report))
-    if not quiet:
-        print(*files, sep="\n", flush=True)
-        for note in clip.notes:
-            print(f"note: {note}", file=sys.stderr)
-    return {**clip.summary(), "files": [str(path) for path in files]}
+    if job.stages is not None:
+        clip.save_stages(job.stages)
+    return save_clip(clip, job, look, written, quiet=quiet)
 
 
 def _person(text: str | None) -> int | str | None:

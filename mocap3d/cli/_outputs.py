@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,15 +19,31 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.motion import Motion
 from mocap3d.cli._inputs import name_of
-from mocap3d.output import extensions, write
+from mocap3d.clip import Clip
+from mocap3d.output import carries_mesh, extensions, write
+from mocap3d.stages import check_new
 
-__all__ = ["Job", "MeshOption", "PresetOption", "make_folder", "plan", "prove_formats", "prove_writable"]
+__all__ = [
+    "FootLockOption",
+    "Job",
+    "MeshOption",
+    "PresetOption",
+    "make_folder",
+    "plan",
+    "prove_formats",
+    "prove_writable",
+    "save_clip",
+]
 
 PresetOption = Annotated[
     str | None,
     typer.Option(help="Names, axes, unit and rest pose of blender cmu hik mixamo ue5 unity vrm, or of a TOML file."),
 ]
 MeshOption = Annotated[bool, typer.Option("--mesh", help="Put a mannequin on the bones (.fbx .glb .usda ...).")]
+
+FootLockOption = Annotated[
+    str, typer.Option(help="How firmly feet that stand are held: off, auto, strong.", metavar="off|auto|strong")
+]
 
 _PAGES = (".html", ".htm")
 
@@ -39,14 +56,18 @@ class Job:
         video: what to read.
         targets: motion files to write.
         report: HTML page to write, or None.
+        stages: folder for the stages, or None.
     """
 
     video: Path
     targets: tuple[Path, ...]
     report: Path | None
+    stages: Path | None = None
 
 
-def plan(videos: Sequence[Path], outputs: Sequence[Path], report: Path | None, *, batch: bool) -> list[Job]:
+def plan(
+    videos: Sequence[Path], outputs: Sequence[Path], report: Path | None, stages: Path | None = None, *, batch: bool
+) -> list[Job]:
     """Decide which files each video is written to, and make the folders for them.
 
     Raises:
@@ -64,11 +85,38 @@ def plan(videos: Sequence[Path], outputs: Sequence[Path], report: Path | None, *
         name = name_of(video)
         targets = tuple(path / f"{name}.bvh" if path in folders else path for path in outputs)
         page = report / f"{name}.html" if batch and report is not None else report
-        jobs.append(Job(video=video, targets=targets, report=page))
+        kept = stages / name if batch and stages is not None else stages
+        jobs.append(Job(video=video, targets=targets, report=page, stages=kept))
     for job in jobs:
         for path in (*job.targets, *([job.report] if job.report else [])):
             prove_writable(path)
+        if job.stages is not None:
+            check_new(job.stages)
+            make_folder(job.stages)
     return jobs
+
+
+def save_clip(clip: Clip, job: Job, look: Mapping[str, Any], written: set[Path], *, quiet: bool) -> dict[str, object]:
+    """Write the files of a job, print where they are, and return the summary.
+
+    Files in ``written`` are those of other videos and are not overwritten; the files of this one are added.
+    """
+    files = [path for target in job.targets for path in clip.paths(target, together=look["together"])]
+    if taken := written.intersection(files):
+        raise InputError(f"{min(taken)} is already the result of another video: rename one of them")
+    written.update(files)
+    for target in job.targets:
+        clip.save(target, **{**look, "mesh": look["mesh"] and carries_mesh(target)})
+    if job.report is not None:
+        from mocap3d.viewers.report import write_report
+
+        files.append(write_report(clip, job.report))
+    if not quiet:
+        if files:
+            print(*files, sep="\n", flush=True)
+        for note in clip.notes:
+            print(f"note: {note}", file=sys.stderr)
+    return {**clip.summary(), "files": [str(path) for path in files]}
 
 
 def make_folder(path: Path) -> None:
