@@ -117,8 +117,11 @@ class Figure:
     digits: int = 1
 
     def text(self, quality: AnimationQuality) -> str | None:
-        """The value with its unit; None where it does not apply."""
-        value = getattr(quality, self.name)
+        """The value in a quality with its unit; None where it does not apply."""
+        return self.shown(getattr(quality, self.name))
+
+    def shown(self, value: float | str | None) -> str | None:
+        """A value of this kind with its unit."""
         if value is None or isinstance(value, str):
             return value
         return f"{value + 0.0:.{self.digits}f} {self.unit}".rstrip()
@@ -166,7 +169,8 @@ def animation_quality(
         contacts: (T, 4) which heels and toes stand; None takes those of the motion, else judges them by speed and
             height. To compare two versions of a clip give both the same: a foot that slides fast enough is judged to
             swing, and then its sliding is not counted.
-        support_m: height of what heels and toes stand on, anything that broadcasts to (T, 4); 0 is the floor.
+        support_m: height of what heels and toes stand on, anything that broadcasts to (T, 4); 0 is the floor, NaN is
+            not known.
         roles: humanoid joint -> joint of the rig; None looks for the humanoid's names. Without roles only bones and
             jerk are known.
         pose3d: the joints that the motion was solved from, in the world, the same frames.
@@ -264,8 +268,10 @@ def _of_skating(points_m: Floats, contacts: Floats, clip: Motion | Pose3D) -> di
 
 
 def _of_feet(points_m: Floats, contacts: Floats, support_m: Floats, motion: Motion) -> dict[str, Any]:
-    depth_m, hover_m = deepest_m(points_m, support_m), above_support_m(points_m, support_m, contacts)
     found = _of_skating(points_m, contacts, motion)
+    if np.isnan(support_m).all():
+        return found
+    depth_m, hover_m = deepest_m(points_m, support_m), above_support_m(points_m, support_m, contacts)
     found["penetration_mm"] = 1000 * float(depth_m.mean())
     found["penetration_max_mm"] = 1000 * float(depth_m.max())
     if len(hover_m):
