@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from foreign_readers import READERS, y_up
-from fuzzing import assert_survives
+from fuzzing import assert_survives, example
 from pxr import Gf, Usd, UsdGeom, UsdSkel
 
 from mocap3d.base.errors import FileFormatError, InputError
@@ -16,7 +18,7 @@ from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.mesh import Material, SkinnedMesh, deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split, together
-from mocap3d.output.usd import read_usd, write_usd
+from mocap3d.output.usd import UsdProcess, process, read_usd, write_usd
 
 
 def prism(rig):
@@ -177,11 +179,45 @@ def test_uneven_keys_are_read_at_every_time_code(wild_motion, tmp_path):
     np.testing.assert_allclose(forward(found)[0][9:], forward(wild_motion)[0][9:], atol=1e-5)
 
 
-def test_broken_files_give_only_our_errors(wild_motion, tmp_path):
-    """Catches foreign exceptions from text that was cut off or changed; binary files are OpenUSD's own affair."""
-    short = replace(wild_motion, local_wxyz=wild_motion.local_wxyz[:3], root_m=wild_motion.root_m[:3])
-    write_usd(short, tmp_path / "a.usda")
-    assert_survives(read_usd, [tmp_path / "a.usda"], tmp_path, 500)
+@pytest.mark.parametrize("suffix", [".usda", ".usdc"])
+def test_two_thousand_damaged_files_are_read_or_refused(suffix, tmp_path):
+    """Catches foreign exceptions, and a crash or an endless loop of OpenUSD that ends or stops the program."""
+    write_usd(example(3), tmp_path / f"a{suffix}")
+    with UsdProcess(seconds=2) as process:
+        assert_survives(process.read, [tmp_path / f"a{suffix}"], tmp_path, 1000)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of processes are POSIX's")
+@pytest.mark.parametrize("harm", ["os.abort()", "bytearray(2**40)", "[0 for _ in iter(int, 1)]", "exit()"])
+def test_what_happens_to_the_process_does_not_happen_to_the_program(harm, wild_motion, tmp_path, monkeypatch):
+    """Catches a crash that takes the caller along, a loop without end, memory without bound, and a dead process that
+    is asked again.
+    """
+    write_usd(wild_motion, tmp_path / "a.usda")
+    (tmp_path / "bad.usda").write_text("harm")
+    start = (
+        "import sys, os; sys.path[:] = sys.argv[1:]; from mocap3d.output.usd import worker; read = worker.read_stage;"
+        f"worker.read_stage = lambda path: read(path) if path.endswith('a.usda') else {harm}; worker.serve()"
+    )
+    monkeypatch.setattr(process, "_START", start)
+    with UsdProcess(seconds=0.5) as reader:
+        for _ in range(2):
+            with pytest.raises(FileFormatError, match=r"crashed over it|broken USD file"):
+                reader.read(tmp_path / "bad.usda")
+            assert len(reader.read(tmp_path / "a.usda")) == len(wild_motion)
+
+
+def test_nothing_is_left_behind(wild_motion, tmp_path, monkeypatch):
+    """Catches processes and temporary files that outlive the reading."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    write_usd(wild_motion, tmp_path / "a.usda")
+    with UsdProcess() as reader:
+        reader.read(tmp_path / "a.usda")
+        running = reader._process
+    assert running is not None
+    assert running.poll() is not None
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.blender
