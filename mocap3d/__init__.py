@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mocap3d.base.skeleton import Skeleton
     from mocap3d.base.skeletons import SKELETONS, skeleton_named
     from mocap3d.clip import Clip, Performance
+    from mocap3d.onto import Retargeted, retarget
     from mocap3d.output import read, write
     from mocap3d.pipeline import capture
     from mocap3d.stages.resume import solve_stages
@@ -52,6 +53,7 @@ __all__ = [
     "Performance",
     "Pose2D",
     "Pose3D",
+    "Retargeted",
     "Rig",
     "Shot",
     "Skeleton",
@@ -59,6 +61,7 @@ __all__ = [
     "capture",
     "forward",
     "read",
+    "retarget",
     "skeleton_named",
     "solve_stages",
     "tip_positions",
@@ -86,6 +89,7 @@ _HOME = {
     "mocap3d.base.skeleton": ("Skeleton",),
     "mocap3d.base.skeletons": ("SKELETONS", "skeleton_named"),
     "mocap3d.clip": ("Clip", "Performance"),
+    "mocap3d.onto": ("Retargeted", "retarget"),
     "mocap3d.output": ("read", "write"),
     "mocap3d.pipeline": ("capture",),
     "mocap3d.stages.resume": ("solve_stages",),

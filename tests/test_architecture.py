@@ -33,14 +33,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "solving": STAGES | SHARED | {"clip"},
     "pipeline": STAGES | SHARED | {"clip", "solving"},
     "stages": STAGES | SHARED | {"clip", "solving"},  # the folder that solving takes up again
+    "onto": {"base", "motion", "output"},  # a motion on the body of a file, saved
     # Like pipeline. data_prep owns the HDF5 layout; of train it takes the body that examples are made on.
     "protocol": STAGES | SHARED | {"data_prep", "train"},
     "train": STAGES | SHARED | {"data_prep"},  # data_prep owns the HDF5 layout that training reads
     "data_prep": {"", "base", "weights", "clip", "pipeline", "nets"} | STAGES,
     "viewers": {"", "base", "clip", "pipeline"} | STAGES,
-    "": {"base", "clip", "pipeline", "stages"} | STAGES,
-    "cli": {"", "base", "clip", "data_prep", "examples", "nets", "pipeline", "protocol", "solving", "stages", "train"}
-    | {"viewers", "weights"}
+    "": {"base", "clip", "onto", "pipeline", "stages"} | STAGES,
+    "cli": {"", "base", "clip", "data_prep", "examples", "nets", "onto", "pipeline", "protocol", "solving", "stages"}
+    | {"train", "viewers", "weights"}
     | STAGES,
     "__main__": {"cli"},
 }

@@ -14,6 +14,7 @@ import typer
 
 import mocap3d
 from mocap3d.base.errors import Mocap3dError
+from mocap3d.cli._bones import bones
 from mocap3d.cli._capture import capture, demo
 from mocap3d.cli._check import data_check
 from mocap3d.cli._convert import convert
@@ -45,6 +46,7 @@ app.command()(capture)
 app.command()(demo)
 app.command("solve")(solve_command)
 app.command()(convert)
+app.command()(bones)
 app.command()(info)
 data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)

@@ -19,6 +19,17 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
 from mocap3d.base.pose import Pose3D
 from mocap3d.cli._inputs import frame_range
+from mocap3d.cli._onto import (
+    BoneMapOption,
+    FootLockOption,
+    Onto,
+    OntoOption,
+    RootOption,
+    SmoothOption,
+    SourceMapOption,
+    smoothed,
+    smoothing,
+)
 from mocap3d.cli._outputs import MeshOption, PresetOption, make_folder, prove_writable
 from mocap3d.cli._progress import progress
 from mocap3d.cli._smpl import AsOption, Body, BodyModelOption, GenderOption, is_amass
@@ -49,12 +60,22 @@ def convert(
     as_smpl: AsOption = None,
     body_model: BodyModelOption = None,
     gender: GenderOption = None,
+    smooth: SmoothOption = "off",
+    onto: OntoOption = None,
+    bone_map: BoneMapOption = None,
+    source_map: SourceMapOption = None,
+    foot_lock: FootLockOption = None,
+    root: RootOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Turn motion files into files of other formats."""
     body = Body(path=body_model, gender=gender, wanted=as_smpl)
+    other = Onto(onto=onto, bone_map=bone_map, source_map=source_map, foot_lock=foot_lock, root=root)
+    other.check(preset=preset, as_smpl=as_smpl)
+    edits: dict[str, Any] = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
+    edits["smooth"] = smoothing(smooth)
     jobs = _jobs(files, to)
-    edits = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
+    other.load()
     options: dict[str, Any] = {"preset": preset, "mesh": mesh}
     options |= {"unit_m": output_unit} if output_unit is not None else {}
     reading = {name: value for name, value in (("unit_m", unit), ("up", up)) if value is not None}
@@ -65,7 +86,7 @@ def convert(
         for n, (source, target) in enumerate(jobs):
             tell("converting", n, len(jobs))
             try:
-                made = _convert_one(source, target, reading, edits, options, body, written)
+                made = _convert_one(source, target, reading, edits, options, (body, other), written)
                 summaries.append({"source": str(source), "files": [str(path) for path in made]})
             except Mocap3dError as error:
                 if len(jobs) == 1:
@@ -118,10 +139,11 @@ def _convert_one(
     reading: dict[str, Any],
     edits: dict[str, Any],
     options: dict[str, Any],
-    body: Body,
+    bodies: tuple[Body, Onto],
     written: set[Path],
 ) -> list[Path]:
     """Convert one file; ``written`` are results that must not be overwritten, and get those of this file."""
+    body, onto = bodies
     parameters = is_amass(source)
     body.check(target, options)
     for name, option in (("unit_m", "--unit"), ("up", "--up")):
@@ -132,7 +154,7 @@ def _convert_one(
     found: Motion | Pose3D
     if parameters:
         found, options = body.read(source, target, reading, options)
-    elif isinstance(found := read(source, **reading), Motion):
+    elif isinstance(found := read(source, **reading), Motion) and onto.onto is None:
         found, options = _with_body(source, found, target, options)
     things = _things(found, target, edits)
     paths = [path for path, _ in things]
@@ -141,6 +163,8 @@ def _convert_one(
     for path, thing in things:
         if body.wanted:
             body.write(thing, path)
+        elif onto.onto is not None:
+            onto.write(thing, path, options)
         else:
             write(thing, path, **options)
         written.add(path)
@@ -198,6 +222,8 @@ def _edited(thing: Any, edits: dict[str, Any], kind: ModuleType) -> Any:
     if edits["trim"] is not None:
         start, stop = (_frame(thing.fps, at) for at in frame_range(edits["trim"], "--trim"))
         thing = kind.trimmed(thing, start or 0, len(thing) if stop is None else stop)
+    if edits["smooth"] is not None:
+        thing = smoothed(thing, edits["smooth"])
     if edits["fps"] is not None:
         thing = kind.resampled(thing, edits["fps"])
     return kind.in_place(thing) if edits["in_place"] else thing
