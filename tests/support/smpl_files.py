@@ -13,7 +13,10 @@ import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +24,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from mocap3d.motion.smpl.skeletons import smpl_skeleton
+from mocap3d.base.smpl import SmplParameters
+from mocap3d.motion.smpl import SmplModel, read_smpl_model, smpl_skeleton
 
-__all__ = ["KINDS", "as_chumpy", "body_arrays", "write_npz", "write_pkl"]
+__all__ = ["KINDS", "as_chumpy", "body_arrays", "made_model", "moving", "write_npz", "write_pkl"]
 
 KINDS = {"smpl": (6890, 13776, 10), "smplh": (6890, 13776, 16), "smplx": (10475, 20908, 400)}
 """Vertices, triangles and columns of shapedirs of the true files."""
@@ -47,7 +51,7 @@ def body_arrays(kind: str, *, seed: int = 0, shapes: int | None = None, surface:
         kind: "smpl", "smplh" or "smplx".
         seed: of the blend shapes.
         shapes: columns of shapedirs instead of the true number.
-        surface: False leaves ``posedirs`` at zero, which saves time.
+        surface: False leaves ``posedirs`` out, the largest of them.
     """
     vertices, triangles, true_shapes = KINDS[kind]
     rng = np.random.default_rng(seed)
@@ -62,16 +66,14 @@ def body_arrays(kind: str, *, seed: int = 0, shapes: int | None = None, surface:
     parents = np.array([max(parent, 0) for parent in skeleton.parents])
     for share, joint in ((0.7, bone), (0.2, parents[bone]), (0.08, parents[parents[bone]]), (0.02, bone * 0)):
         np.add.at(weights, (np.arange(vertices), joint), share)
-    posedirs = np.zeros((vertices, 3, 9 * (len(joints) - 1)))
-    if surface:
-        posedirs[:] = rng.normal(size=(1, 3, posedirs.shape[2])) * 2e-3 * np.sin(7 * template[:, :1, None])
     first = np.arange(triangles) % (vertices - 13)
     kintree = np.array([[*skeleton.parents], range(len(joints))], dtype=np.int64)
     kintree[0, 0] = 2**32 - 1
+    bends = rng.normal(size=(1, 3, 9 * (len(joints) - 1))) * 2e-3
     return {
         "v_template": template,
         "shapedirs": _shapes(template, shapes or true_shapes, rng),
-        "posedirs": posedirs,
+        **({"posedirs": bends * np.sin(7 * template[:, :1, None])} if surface else {}),
         "J_regressor": regressor,
         "weights": weights,
         "kintree_table": kintree,
@@ -79,11 +81,39 @@ def body_arrays(kind: str, *, seed: int = 0, shapes: int | None = None, surface:
     }
 
 
+@cache
+def made_model(kind: str) -> SmplModel:
+    """A model with ten coefficients of shape and without skin, through a file."""
+    with TemporaryDirectory() as folder:
+        path = write_npz(Path(folder) / f"{kind}_neutral.npz", body_arrays(kind, shapes=10, surface=False))
+        return read_smpl_model(path, betas=10)
+
+
+def moving(model: SmplModel, *, frames: int = 90, seed: int = 0, wild: float = 0.5) -> SmplParameters:
+    """Smooth random movements of a person of random shape who turns all the way round; metres, +Y up, 30 fps."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(frames)[:, None, None] / 30
+    size = (len(model.skeleton), 3)
+    poses = np.zeros((frames, *size))
+    for _ in range(3):
+        poses += rng.normal(size=size) * wild * np.sin(2 * np.pi * (t * rng.uniform(0.1, 1.0, size) + rng.random(size)))
+    poses[:, 0] *= 3
+    poses[:, 22:] *= 0.5
+    return SmplParameters(
+        poses_rotvec=poses,
+        trans_m=np.cumsum(rng.normal(size=(frames, 3)) * 0.01, axis=0) + [0.0, 1.0, 0.0],
+        betas=rng.normal(size=model.betas),
+        gender=model.gender,
+        fps=Fraction(30),
+        up="Y",
+    )
+
+
 def write_pkl(path: Path, arrays: dict[str, Any], *, protocol: int = 2, select: bool = False) -> Path:
     """Write a model as SMPL's and SMPL-H's makers did: with chumpy, sparse matrices and Python 2's names."""
     sparse = scipy.sparse.csc_matrix(arrays["J_regressor"])
     with as_chumpy() as (Ch, Select):
-        chumpy = {name: Ch(arrays[name]) for name in ("v_template", "posedirs", "weights")}
+        chumpy = {name: Ch(arrays[name]) for name in ("v_template", "posedirs", "weights") if name in arrays}
         dirs = arrays["shapedirs"]
         chosen = np.arange(dirs.size).reshape(dirs.shape)
         chumpy["shapedirs"] = Select(Ch(dirs), chosen) if select else Ch(dirs)
@@ -181,12 +211,15 @@ def _rings(
 
 
 def _shapes(template: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(V, 3, count) smooth fields that shrink with their number; the first is stature, the second girth."""
-    fields = np.empty((*template.shape, count))
+    """(V, 3, count) smooth fields that shrink with their number; the first is stature, the second girth.
+
+    Of several hundred only twenty are there, and the others 0: nobody asks for more, and time counts.
+    """
+    fields = np.zeros((*template.shape, count))
     fields[..., 0] = 0.04 * template
     if count > 1:
         fields[..., 1] = 0.03 * template * [1.0, -0.3, 1.0]
-    for n in range(2, count):
+    for n in range(2, min(count, 20)):
         waves, phases = rng.normal(size=(3, 3)) * 4, rng.uniform(0, 6, 3)
         fields[..., n] = 0.02 / n**0.5 * np.sin(template @ waves + phases)
     return fields

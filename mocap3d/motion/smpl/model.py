@@ -164,8 +164,7 @@ def _model(content: object, gender: Gender, betas: int, *, surface: bool) -> Smp
     kind = _kind(content)
     joints = len(smpl_skeleton(kind))
     regressor = _regressor(content, (joints, vertices))
-    shapes = _floats(content, "shapedirs", (vertices, 3, None))
-    shapes = np.ascontiguousarray(shapes[:, :, : min(betas, _shape_count(kind, shapes.shape[2]))])
+    shapes = _shapes(content, vertices, kind, betas)
     marks = _landmarks(template)
     return SmplModel(
         kind=kind,
@@ -184,11 +183,12 @@ def _surface(content: Mapping[str, object], template: Floats, shapes: Floats, jo
         raise InputError("f names vertices that there are not")
     indices = triangles.astype(np.int64)
     indices.setflags(write=False)
+    weights = _floats(content, "weights", (len(template), joints))
     return SmplSurface(
         template_m=template,
-        per_beta_m=_locked(shapes),
+        per_beta_m=shapes,
         per_pose_m=_floats(content, "posedirs", (len(template), 3, 9 * (joints - 1))),
-        weights=_floats(content, "weights", (len(template), joints)),
+        weights=weights,
         triangles=indices,
     )
 
@@ -216,11 +216,14 @@ def _regressor(content: Mapping[str, object], shape: tuple[int, int]) -> Any:
     return regressor.tocsr()
 
 
-def _shape_count(kind: str, columns: int) -> int:
-    """How many columns of shapedirs are shape; SMPL-X goes on with expressions of the face."""
-    if kind == "smplx" and columns == _OLD_X[0]:
-        return _OLD_X[1]
-    return min(columns, _SHAPES_OF_X)
+def _shapes(content: Mapping[str, object], vertices: int, kind: str, betas: int) -> Floats:
+    """(V, 3, B) the columns of shapedirs that are shape; SMPL-X goes on with expressions of the face."""
+    columns = content.get("shapedirs")
+    if not isinstance(columns, np.ndarray) or columns.ndim != 3 or not columns.shape[2]:
+        return _floats(content, "shapedirs", (vertices, 3, betas))  # says what is wrong
+    old = kind == "smplx" and columns.shape[2] == _OLD_X[0]
+    count = min(betas, _OLD_X[1] if old else _SHAPES_OF_X, columns.shape[2])
+    return _floats({"shapedirs": columns[:, :, :count]}, "shapedirs", (vertices, 3, count))
 
 
 def _landmarks(template: Floats) -> list[int]:
