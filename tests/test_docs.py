@@ -291,7 +291,7 @@ def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
 
     text = (ROOT / "docs" / "capture.md").read_text(encoding="utf-8")
     solve = SolveSettings()
-    low, high = solve.straight_deg
+    low, high = solve.start.straight_deg
     gap_s = inspect.signature(fill_gaps).parameters["max_gap_s"].default
     least = inspect.signature(drop_unsure).parameters["least"].default
     for said in (
@@ -299,8 +299,7 @@ def test_the_defaults_in_the_text_are_those_of_the_code() -> None:
         f"**Field of view, {DEFAULT_FOV_DEG:g}°**",
         f"Bent less than {low:g}°",
         f"from {high:g}° on",
-        f"a Gaussian of {solve.smoothing_s:g} s",
-        f"smoothed over {solve.twist_smoothing_s:g} s",
+        f"smoothed over {solve.start.twist_smoothing_s:g} s",
         f"unseen in more than {solve.unseen_share * 100:g} %",
         f"Gaps up to {gap_s:g} s",
         f"below a confidence of {least:g}",

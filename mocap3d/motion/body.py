@@ -11,15 +11,40 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.humanoid import BodyLengths, humanoid_rig
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
+from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.motion.landmarks import observed_points
 
 __all__ = ["body_lengths", "hips_m", "rig_from"]
 
+# Bone that ends ... at a joint of the rig, between two landmarks.
+_LIMB_BONES = (
+    ("LowerLeg", "hip", "knee"),
+    ("Foot", "knee", "ankle"),
+    ("LowerArm", "shoulder", "elbow"),
+    ("Hand", "elbow", "wrist"),
+)
 _ENOUGH = 0.3  # share of the frames that must show a bone for it to be measured
 
 
-def rig_from(pose: Pose3D, height_m: float) -> Rig:
-    """Build a humanoid rig with the ``body_lengths`` of a clip."""
-    return humanoid_rig(body_lengths(pose, height_m))
+def rig_from(pose: Pose3D, height_m: float, *, symmetric: bool = True) -> Rig:
+    """Build a humanoid rig with the ``body_lengths`` of a clip.
+
+    Args:
+        pose: joints of any skeleton, any frame.
+        height_m: stature.
+        symmetric: whether left and right limbs are equally long, the mean of both; else each has its own length.
+    """
+    rig = humanoid_rig(body_lengths(pose, height_m))
+    if symmetric:
+        return rig
+    offsets_m = rig.offsets_m.copy()
+    measure = _Measure(pose)
+    for side in ("left", "right"):
+        for bone, upper, lower in _LIMB_BONES:
+            index = HUMANOID_22.index(f"{side}{bone}")
+            usual = float(np.linalg.norm(offsets_m[index]))
+            offsets_m[index] *= measure.between(f"{side}_{upper}", f"{side}_{lower}", usual) / usual
+    return dataclasses.replace(rig, offsets_m=offsets_m)
 
 
 def hips_m(pose: Pose3D) -> NDArray[np.float64]:
@@ -90,9 +115,9 @@ class _Measure:
     """Median distances between joints, from the frames that show both."""
 
     def __init__(self, pose: Pose3D) -> None:
-        if not np.isfinite(pose.xyz_m).all(axis=-1).all(axis=-1).any():
+        if not np.isfinite(pose.xyz_m).all(axis=-1).any():
             raise InputError("a body cannot be measured: it has no value in any frame")
-        self.pose = pose
+        self.points = observed_points(pose)
 
     def both(self, upper: str, lower: str, usual: float) -> float:
         """The mean of the left and the right bone."""
@@ -107,8 +132,9 @@ class _Measure:
         return self._median(["left_hip", "right_hip"], ["spine"], usual)
 
     def _median(self, start: list[str], end: list[str], usual: float) -> float:
-        first, second = ([self.pose.skeleton.index(name) for name in names] for names in (start, end))
-        xyz_m, confidence = self.pose.xyz_m, self.pose.confidence
-        distance = np.linalg.norm(xyz_m[:, first].mean(axis=1) - xyz_m[:, second].mean(axis=1), axis=-1)
-        seen = np.isfinite(distance) & (confidence[:, first + second] > 0).all(axis=1)
+        if not {*start, *end} <= set(self.points):
+            return usual
+        first, second = (np.mean([self.points[name] for name in names], axis=0) for names in (start, end))
+        distance = np.linalg.norm(first - second, axis=-1)
+        seen = np.isfinite(distance)
         return float(np.median(distance[seen])) if np.mean(seen) > _ENOUGH else usual
