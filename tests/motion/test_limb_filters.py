@@ -1,7 +1,9 @@
 """Filters of whole bodies: each limb gets its own, and nothing else changes."""
 
+import dataclasses
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +184,13 @@ def test_what_a_command_line_says():
     for make in (lambda: LimbCutoffs(feet_hz=0), lambda: FilterSettings(kind="magic")):
         with pytest.raises(InputError):
             make()
+
+
+def test_the_page_says_the_defaults():
+    """Catches a cut-off that was changed in the code only."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "quality.md").read_text(encoding="utf-8")
+    text = text[text.index("### Limb by limb") :]
+    for name, value in dataclasses.asdict(LimbCutoffs()).items():
+        limb = name.removesuffix("_hz")
+        row = next(line for line in text.splitlines() if line.startswith(f"| {limb}"))
+        assert f"| {value:g} Hz |" in row, row
