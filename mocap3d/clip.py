@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from mocap3d.base.ground import Ground
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
+
+if TYPE_CHECKING:
+    from mocap3d.quality.animation import AnimationQuality
 
 __all__ = ["Clip", "Performance"]
 
@@ -95,15 +98,10 @@ class Clip:
         """
         from mocap3d.output import write  # formats are loaded when first needed
 
-        paths = self.paths(path, together=together)
-        if not together:
-            for target, motion in zip(paths, self.motions, strict=True):
-                write(motion, target, **options)
-            return paths
-        for target, shot in zip(paths, self._shots(), strict=True):
-            people = {f"person{one.person}": one.motion for one in self.performances if one.shot == shot}
-            write(people if len(people) > 1 else next(iter(people.values())), target, **options)
-        return paths
+        files = self.by_file(path, together=together)
+        for target, motion in files:
+            write(motion, target, **options)
+        return tuple(target for target, _ in files)
 
     def save_stages(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Write what the motions were made of as files that can be changed; `mocap3d.solve_stages` takes them up again.
@@ -146,21 +144,40 @@ class Clip:
 
     def paths(self, path: str | os.PathLike[str], *, together: bool = False) -> tuple[Path, ...]:
         """Name the files that ``save`` writes, one per performance, or per shot."""
+        return tuple(target for target, _ in self.by_file(path, together=together))
+
+    def by_file(
+        self, path: str | os.PathLike[str], *, together: bool = False
+    ) -> tuple[tuple[Path, Motion | dict[str, Motion]], ...]:
+        """Say what ``save`` writes into which file: a motion, or several people by name."""
         target = Path(path)
         shots = self._shots()
+        named: list[tuple[Path, Motion | dict[str, Motion]]] = []
         if together:
-            return tuple(_with_suffix(target, f"-shot{shot + 1}" if len(shots) > 1 else "") for shot in shots)
-        named = []
+            for shot in shots:
+                people = {f"person{one.person}": one.motion for one in self.performances if one.shot == shot}
+                what = people if len(people) > 1 else next(iter(people.values()))
+                named.append((_with_suffix(target, f"-shot{shot + 1}" if len(shots) > 1 else ""), what))
+            return tuple(named)
         for performance in self.performances:
             in_shot = [other for other in self.performances if other.shot == performance.shot]
             suffix = f"-shot{performance.shot + 1}" if len(shots) > 1 else ""
             suffix += f"-person{performance.person}" if len(in_shot) > 1 else ""
-            named.append(_with_suffix(target, suffix))
+            named.append((_with_suffix(target, suffix), performance.motion))
         return tuple(named)
 
     def _shots(self) -> list[int]:
         """The shots that show somebody."""
         return sorted({performance.shot for performance in self.performances})
+
+    def qualities(self) -> tuple[AnimationQuality, ...]:
+        """Judge each performance: feet, smoothness, joint limits, how far it is off the picture and off its joints."""
+        from mocap3d.quality.animation import animation_quality
+
+        return tuple(
+            animation_quality(one.motion, pose3d=one.pose3d, pose2d=one.pose2d, camera=self.cameras[one.shot])
+            for one in self.performances
+        )
 
     def summary(self) -> dict[str, object]:
         """Tell in plain numbers what was captured and how sure it is; every value is JSON."""
@@ -170,7 +187,10 @@ class Clip:
             "shots": [
                 {"start": shot.start, "stop": shot.stop, "camera_moves": shot.camera_moves} for shot in self.shots
             ],
-            "people": [self._person(performance) for performance in self.performances],
+            "people": [
+                {**self._person(performance), "quality": quality.as_dict()}
+                for performance, quality in zip(self.performances, self.qualities(), strict=True)
+            ],
             "notes": list(self.notes),
         }
 

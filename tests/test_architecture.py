@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "examples": {"base"},
     "nets": {"base", "weights"},
     **dict.fromkeys(STAGES, SHARED),
-    "clip": {"base", "output", "quality", "stages"},  # a clip saves itself
+    "clip": {"base", "motion", "output", "quality", "stages"},  # a clip saves itself
     "solving": STAGES | SHARED | {"clip"},
     "pipeline": STAGES | SHARED | {"clip", "solving"},
     "stages": STAGES | SHARED | {"clip", "solving"},  # the folder that solving takes up again

@@ -13,11 +13,13 @@ import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.cli._inputs import find_videos, frame_range
+from mocap3d.cli._onto import BoneMapOption, OntoOption, RootOption
 from mocap3d.cli._outputs import (
     FootLockOption,
     Job,
     MeshOption,
     PresetOption,
+    look_of,
     make_folder,
     plan,
     prove_formats,
@@ -59,6 +61,9 @@ def capture(
     foot_lock: FootLockOption = "auto",
     preset: PresetOption = None,
     mesh: MeshOption = False,
+    onto: OntoOption = None,
+    bone_map: BoneMapOption = None,
+    root: RootOption = None,
     together: Annotated[bool, typer.Option("--together", help="All people of a shot in one file.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page; of a batch: a folder of them.")] = None,
     keep_stages: Annotated[
@@ -82,7 +87,9 @@ def capture(
         "device": device,
         "foot_lock": foot_lock,
     }
-    look = {"preset": preset, "mesh": mesh, "together": together}
+    look = look_of(
+        preset=preset, mesh=mesh, together=together, onto=onto, bone_map=bone_map, root=root, foot_lock=foot_lock
+    )
     videos, batch = find_videos(inputs)
     jobs = plan(videos, output, report, keep_stages, batch=batch)
     prove_formats({target for job in jobs for target in job.targets}, look)
@@ -105,7 +112,7 @@ def demo(
     for target in targets:
         prove_writable(target)
     options = {"cameras": examples.path("walk.toml"), "height_m": 1.65}
-    _capture_one(job, options, {"preset": None, "mesh": True, "together": False}, as_json=as_json)
+    _capture_one(job, options, look_of(preset=None, mesh=True, together=False), as_json=as_json)
 
 
 def _capture_one(job: Job, options: dict[str, Any], look: dict[str, Any], *, as_json: bool) -> None:

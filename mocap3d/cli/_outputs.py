@@ -19,6 +19,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.motion import Motion
 from mocap3d.cli._inputs import name_of
+from mocap3d.cli._onto import Onto
 from mocap3d.clip import Clip
 from mocap3d.output import carries_mesh, extensions, write
 from mocap3d.stages import check_new
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "MeshOption",
     "PresetOption",
+    "look_of",
     "make_folder",
     "plan",
     "prove_formats",
@@ -45,6 +47,15 @@ FootLockOption = Annotated[
     str, typer.Option(help="How firmly feet that stand are held: off, auto, strong.", metavar="off|auto|strong")
 ]
 
+_SHOWN = {
+    "foot_skate_mm_per_s",
+    "penetration_mm",
+    "jerk_m_per_s3",
+    "joint_limit_percent",
+    "reprojection_px",
+    "fk_error_mm",
+}
+"""What is told of a capture; ``--json`` and ``mocap3d info`` have all figures."""
 _PAGES = (".html", ".htm")
 
 
@@ -106,7 +117,12 @@ def save_clip(clip: Clip, job: Job, look: Mapping[str, Any], written: set[Path],
         raise InputError(f"{min(taken)} is already the result of another video: rename one of them")
     written.update(files)
     for target in job.targets:
-        clip.save(target, **{**look, "mesh": look["mesh"] and carries_mesh(target)})
+        options = {"preset": look["preset"], "mesh": look["mesh"] and carries_mesh(target)}
+        for path, thing in clip.by_file(target, together=look["together"]):
+            if look["onto"] is None:
+                write(thing, path, **options)
+            else:
+                look["onto"].write(thing, path, options)
     if job.report is not None:
         from mocap3d.viewers.report import write_report
 
@@ -114,9 +130,29 @@ def save_clip(clip: Clip, job: Job, look: Mapping[str, Any], written: set[Path],
     if not quiet:
         if files:
             print(*files, sep="\n", flush=True)
-        for note in clip.notes:
-            print(f"note: {note}", file=sys.stderr)
+        for line in _told(clip):
+            print(line, file=sys.stderr)
     return {**clip.summary(), "files": [str(path) for path in files]}
+
+
+def look_of(
+    *,
+    preset: str | None,
+    mesh: bool,
+    together: bool,
+    onto: str | None = None,
+    bone_map: Path | None = None,
+    root: str | None = None,
+    foot_lock: str = "auto",
+) -> dict[str, Any]:
+    """Gather the options that say what files shall look like.
+
+    Raises:
+        typer.BadParameter: options that exclude each other, or that have no effect alone.
+    """
+    given = Onto(onto=onto, bone_map=bone_map, root=root, foot_lock=None if onto is None else foot_lock)
+    given.check(preset=preset, as_smpl=None)
+    return {"preset": preset, "mesh": mesh, "together": together, "onto": None if onto is None else given}
 
 
 def make_folder(path: Path) -> None:
@@ -154,11 +190,29 @@ def prove_formats(targets: Iterable[Path], look: Mapping[str, Any]) -> None:
         MissingExtraError: an optional package is needed for a format.
     """
     at_rest = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(HUMANOID_RIG.skeleton), 1))
+    if look["onto"] is not None:
+        look["onto"].load()
     one = Motion(rig=HUMANOID_RIG, fps=Fraction(30), local_wxyz=at_rest, root_m=HUMANOID_RIG.offsets_m[:1])
     people: Motion | dict[str, Motion] = {"person1": one, "person2": one} if look["together"] else one
     with tempfile.TemporaryDirectory() as folder:
         for extension in sorted({target.suffix for target in targets}):
-            write(people, Path(folder) / f"rest{extension}", preset=look["preset"])
+            path = Path(folder) / f"rest{extension}"
+            if look["onto"] is None:
+                write(people, path, preset=look["preset"])
+            else:
+                look["onto"].write(people, path, {"preset": None, "mesh": False})
+
+
+def _told(clip: Clip) -> Iterator[str]:
+    """What a user should know, and how good it is, a line for each person."""
+    from mocap3d.quality.animation import FIGURES
+
+    yield from (f"note: {note}" for note in clip.notes)
+    chosen = [figure for figure in FIGURES if figure.name in _SHOWN]
+    for one, quality in zip(clip.performances, clip.qualities(), strict=True):
+        figures = [f"{figure.label} {text}" for figure in chosen if (text := figure.text(quality)) is not None]
+        where = f"shot {one.shot + 1}, " if len(clip.shots) > 1 else ""
+        yield f"{where}person {one.person}: {', '.join(figures)}"
 
 
 def _means_folder(path: Path, file_suffixes: Collection[str], *, batch: bool) -> bool:

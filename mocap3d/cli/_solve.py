@@ -12,7 +12,8 @@ import typer
 
 from mocap3d.base.errors import Mocap3dWarning
 from mocap3d.cli._inputs import frame_range
-from mocap3d.cli._outputs import MeshOption, PresetOption, plan, prove_formats, save_clip
+from mocap3d.cli._onto import BoneMapOption, OntoOption, RootOption
+from mocap3d.cli._outputs import MeshOption, PresetOption, look_of, plan, prove_formats, save_clip
 
 if TYPE_CHECKING:
     from mocap3d.stages.repairs import Repair
@@ -53,6 +54,9 @@ def solve_command(
     device: Annotated[str, typer.Option(help="cpu or cuda, for lifting again.")] = "cpu",
     preset: PresetOption = None,
     mesh: MeshOption = False,
+    onto: OntoOption = None,
+    bone_map: BoneMapOption = None,
+    root: RootOption = None,
     together: Annotated[bool, typer.Option("--together", help="All people of a shot in one file.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
@@ -61,7 +65,7 @@ def solve_command(
     from mocap3d.stages.repairs import repair_stages
     from mocap3d.stages.resume import solve_stages
 
-    look: dict[str, Any] = {"preset": preset, "mesh": mesh, "together": together}
+    look = look_of(preset=preset, mesh=mesh, together=together, onto=onto, bone_map=bone_map, root=root)
     (job,) = plan([folder], output or [], report, batch=False)
     prove_formats(set(job.targets), look)
     repairs = [_repair("--swap-left-right", text, person) for text in swap_left_right or []]

@@ -190,7 +190,7 @@ def _rename(ready: Mapping[Path, Path]) -> None:
     try:
         for path, target in ready.items():
             path.replace(target)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         for path, target in ready.items():
             if path.exists():
                 path.replace(target)
