@@ -1,0 +1,183 @@
+"""Planted feet stay where they are: knees bend, bones keep their lengths. On any rig with roles, after retargeting.
+
+1. Each contact of a heel or a toe gets one place on its support; where both stand the foot lies flat between them.
+2. The foot is turned: flat where both stand, rolling about the heel or the ball of the foot where one does, the toes
+   bent so that they stay on the ground.
+3. The ankle follows. Corrections fade out within ``fade_s`` before and after a contact, continuous up to acceleration.
+   Feet in the air are lifted where they would pass through the ground.
+4. Where a leg is too short, the hips give way, smoothly over ``hips_s``; what is left, the foot slides.
+5. Knees bend in closed form in the plane in which they bent (`leg_ik.py`).
+
+Frames that nothing of this concerns keep their rotations bit by bit.
+
+Reference:
+    Kovar, Schreiner and Gleicher, "Footskate cleanup for motion capture editing", SCA 2002, for the order of the steps;
+    unlike there no bone is stretched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mocap3d.base.checks import as_floats
+from mocap3d.base.contacts import CONTACT_POINTS, runs
+from mocap3d.base.errors import InputError
+from mocap3d.base.feet import Leg, legs
+from mocap3d.base.kinematics import forward
+from mocap3d.base.motion import Motion
+from mocap3d.base.roles import Roles, role_joints
+from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
+from mocap3d.motion.contacts import find_contacts, support_heights_m
+from mocap3d.motion.foot_places import foot_places, resting_place
+from mocap3d.motion.foot_targets import FootTarget, sole_length_m
+from mocap3d.motion.leg_ik import LegChain, bent_legs, hips_drop_m, reachable, with_turns
+
+__all__ = ["STRENGTHS", "FootLockSettings", "Strength", "lock_feet"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+Strength = Literal["off", "auto", "strong"]
+STRENGTHS: Final[tuple[Strength, ...]] = ("off", "auto", "strong")
+
+_UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootLockSettings:
+    """How feet are locked.
+
+    Attributes:
+        fade_s: corrections fade out within this time before and after a contact.
+        hips_s: the hips begin to give way so long before they must.
+        hips_drop_m: how far the hips give way at most.
+        most_drift_m: "auto" leaves a contact alone in which the point moves further than this (nine tenths of the
+            frames) from its place: it slides.
+        least_sure: "auto" leaves a contact alone that is nowhere as sure as this.
+    """
+
+    fade_s: float = 0.2
+    hips_s: float = 0.3
+    hips_drop_m: float = 0.10
+    most_drift_m: float = 0.08
+    least_sure: float = 0.6
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if not (self.fade_s > 0 and self.hips_s > 0 and self.hips_drop_m >= 0 and self.most_drift_m > 0):
+            raise InputError("fade_s, hips_s and most_drift_m must be above 0, hips_drop_m not below 0")
+
+
+def lock_feet(
+    motion: Motion,
+    *,
+    strength: Strength = "auto",
+    contacts: ArrayLike | None = None,
+    roles: Roles | None = None,
+    settings: FootLockSettings | None = None,
+) -> Motion:
+    """Hold standing feet where they stand.
+
+    Args:
+        motion: T frames on any rig, +Y up.
+        strength: "auto" locks what is surely standing and does not slide, "strong" every contact, "off" nothing.
+        contacts: (T, 4) in 0..1, 0.5 and more stands; None takes the motion's, or finds them where it has none.
+        roles: humanoid joint -> joint of the rig; None means that it has the humanoid's names. Toes may be missing.
+        settings: times and distances.
+
+    Returns:
+        The motion with other rotations of hips (their place), legs, feet and toes; it remembers the contacts.
+
+    Raises:
+        InputError: an unknown strength, contacts of another shape, or roles without arms, legs or hips.
+    """
+    if strength not in STRENGTHS:
+        raise InputError(f"strength must be one of {', '.join(STRENGTHS)}, got {strength!r}")
+    chosen = FootLockSettings() if settings is None else settings
+    given = motion.contacts if contacts is None else contacts
+    if given is None:
+        given = find_contacts(motion, roles=roles)
+    motion = replace(motion, contacts=as_floats("contacts", given, (len(motion), len(CONTACT_POINTS))))
+    assert motion.contacts is not None
+    if strength == "off" or not (motion.contacts >= 0.5).any():
+        return motion
+    support_m = support_heights_m(motion, motion.contacts, roles)
+    world_m, world_wxyz = forward(motion)
+    both = legs(motion.rig, roles)
+    targets = []
+    for k, leg in enumerate(both):
+        part, rate = slice(2 * k, 2 * k + 2), float(motion.fps)
+        points = _heel_and_toe(leg, world_m, world_wxyz)
+        stands = motion.contacts[:, part] >= 0.5
+        if strength == "auto":
+            stands = _without_slides(points, motion.contacts[:, part], rate, chosen)
+        places = foot_places(points, stands, support_m[:, part], sole_length_m(leg), rate)
+        targets.append(FootTarget(leg, world_m, world_wxyz, places, support_m[:, part], rate, chosen.fade_s))
+    return _reached(motion, world_m, world_wxyz, both, targets, roles, chosen)
+
+
+def _heel_and_toe(leg: Leg, world_m: Floats, world_wxyz: Floats) -> Floats:
+    """The points (T, 2, 3) of one foot."""
+    heel = world_m[:, leg.foot] + wxyz_rotate(world_wxyz[:, leg.foot], leg.heel_m)
+    return np.stack([heel, world_m[:, leg.toes] + wxyz_rotate(world_wxyz[:, leg.toes], leg.toe_m)], axis=1)
+
+
+def _without_slides(points: Floats, contacts: Floats, fps: float, settings: FootLockSettings) -> Flags:
+    """The contacts (T, 2) of one foot that are sure and stay in one place."""
+    stands = contacts >= 0.5
+    for k in (0, 1):
+        for start, stop in runs(stands[:, k]):
+            track = points[start:stop, k]
+            drift = np.linalg.norm(track - resting_place(track, fps), axis=-1)
+            sure = contacts[start:stop, k].max() >= settings.least_sure
+            stands[start:stop, k] = sure and float(np.quantile(drift, 0.9)) <= settings.most_drift_m
+    return stands
+
+
+def _reached(
+    motion: Motion,
+    world_m: Floats,
+    world_wxyz: Floats,
+    both: tuple[Leg, Leg],
+    targets: list[FootTarget],
+    roles: Roles | None,
+    settings: FootLockSettings,
+) -> Motion:
+    """Lower the hips, bend the legs, turn the feet."""
+    chains = [
+        LegChain(
+            hip_m=world_m[:, leg.upper],
+            knee_m=world_m[:, leg.lower],
+            ankle_m=world_m[:, leg.foot],
+            hinge=wxyz_rotate(world_wxyz[:, leg.upper], leg.hinge),
+        )
+        for leg in both
+    ]
+    goals = [target.ankle_m for target in targets]
+    drop = hips_drop_m(chains, goals, float(motion.fps), most_m=settings.hips_drop_m, seconds=settings.hips_s)
+    down = drop[:, None] * np.array([0.0, -1.0, 0.0])
+    for leg, chain, target in zip(both, chains, targets, strict=True):
+        lowered = replace(chain, hip_m=chain.hip_m + down, knee_m=chain.knee_m + down, ankle_m=chain.ankle_m + down)
+        thigh, shank = bent_legs(lowered, reachable(lowered, target.ankle_m))
+        new = {leg.foot: target.foot_wxyz, leg.toes: target.toes_wxyz}
+        turns = {leg.upper: thigh, leg.lower: shank}
+        turns |= {j: wxyz_multiply(wxyz, wxyz_conjugate(world_wxyz[:, j])) for j, wxyz in new.items()}
+        moved = np.max([1 - np.abs(turn[:, 0]) for turn in turns.values()], axis=0) > _UNTURNED
+        motion = with_turns(motion, world_wxyz, turns, moved)
+    return _lowered(motion, world_wxyz, down, role_joints(motion.rig, roles).get("hips", 0))
+
+
+def _lowered(motion: Motion, world_wxyz: Floats, down: Floats, hips: int) -> Motion:
+    """Move the body (T, 3): at the hips where they move by themselves, else at the root."""
+    if not down.any():
+        return motion
+    if motion.local_m is None or hips == motion.rig.skeleton.root:
+        return replace(motion, root_m=motion.root_m + down)
+    local_m = motion.local_m.copy()
+    above = wxyz_conjugate(world_wxyz[:, motion.rig.skeleton.parents[hips]])
+    local_m[:, hips] += wxyz_rotate(above, down)
+    return replace(motion, local_m=local_m)

@@ -1,0 +1,167 @@
+"""How one foot must be turned and where its ankle must be so that it stands where it shall."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.contacts import runs
+from mocap3d.base.feet import Leg
+from mocap3d.base.rotations import (
+    rotation_between,
+    rotvec_to_wxyz,
+    wxyz_conjugate,
+    wxyz_multiply,
+    wxyz_rotate,
+    wxyz_to_rotvec,
+)
+from mocap3d.motion.foot_places import FootPlaces, faded
+
+__all__ = ["FootTarget", "sole_length_m"]
+
+Floats = NDArray[np.float64]
+
+_DEEP_M: Final = 0.12
+_STEEPEST: Final = 0.95  # sine of the slope of feet and toes that are brought to the level
+
+
+class FootTarget:
+    """One foot over T frames, in the world, as it shall be: ``foot_wxyz``, ``toes_wxyz`` (T, 4), ``ankle_m`` (T, 3).
+
+    Args:
+        leg: whose foot.
+        world_m: (T, J, 3) joints as they are.
+        world_wxyz: (T, J, 4) world_from_joint as they are.
+        places: where heel and toe stand.
+        support_m: (T, 2) heights of what lies below heel and toe.
+        fps: frames per second.
+        fade_s: how fast corrections fade out.
+    """
+
+    def __init__(
+        self,
+        leg: Leg,
+        world_m: Floats,
+        world_wxyz: Floats,
+        places: FootPlaces,
+        support_m: Floats,
+        fps: float,
+        fade_s: float,
+    ) -> None:
+        """Find the target; the order of the steps matters, as each works on what the one before left."""
+        self._leg, self._places, self._support_m = leg, places, support_m
+        self._fps, self._fade_s = fps, fade_s
+        self._has_toes = leg.toes != leg.foot
+        self._level_sole()
+        self.ankle_m, self.foot_wxyz = world_m[:, leg.foot], world_wxyz[:, leg.foot]
+        self.toes_wxyz = world_wxyz[:, leg.toes]
+        self._turn_foot()
+        self._bend_toes(world_wxyz[:, leg.foot])
+        self._move_ankle()
+        self._raise_toes()
+        self._lift()
+
+    def _level_sole(self) -> None:
+        """Points of the sole from the ankle, the toes pointing at +Z on level ground."""
+        leg = self._leg
+        self._heel = wxyz_rotate(leg.level_foot_wxyz, leg.heel_m)
+        ball = wxyz_rotate(leg.level_foot_wxyz, leg.ball_m)
+        self._toe = ball + wxyz_rotate(leg.level_toes_wxyz, leg.toe_m) if self._has_toes else ball
+        below_ball = np.array([ball[0], self._heel[1], ball[2]])
+        self._below_ball_m = wxyz_rotate(wxyz_conjugate(leg.level_foot_wxyz), below_ball)  # in the frame of the foot
+
+    def _faded(self, values: Floats, known: NDArray[np.bool_]) -> Floats:
+        return faded(values, known, self._fps, self._fade_s)
+
+    def _turn_foot(self) -> None:
+        """Flat where heel and toe stand; else as it was, but no end of the sole below the one that stands."""
+        flat = self._places.flat
+        self._since_level = _level_turn(self._places.heel_m, self._places.toe_m, self._toe - self._heel, flat)
+        goal = wxyz_multiply(self._since_level, self._leg.level_foot_wxyz)
+        change = wxyz_to_rotvec(wxyz_multiply(goal, wxyz_conjugate(self.foot_wxyz)))
+        turned = wxyz_multiply(rotvec_to_wxyz(self._faded(change, flat)), self.foot_wxyz)
+        sole = wxyz_rotate(turned, self._below_ball_m - self._leg.heel_m)
+        sinks = np.where(self._places.heel, sole[:, 1] < 0, sole[:, 1] > 0) & (self._places.heel ^ self._places.toe)
+        sinks &= np.abs(sole[:, 1]) < _STEEPEST * np.linalg.norm(sole, axis=-1)
+        level = rotation_between(sole, np.where(sinks[:, None], sole * [1.0, 0.0, 1.0], sole))
+        self.foot_wxyz = np.where(sinks[:, None], wxyz_multiply(level, turned), turned)
+
+    def _bend_toes(self, before_wxyz: Floats) -> None:
+        """Keep toes that stand flat on the ground, under the heading of the foot; elsewhere as bent as they were."""
+        if not self._has_toes:
+            self.toes_wxyz = self.foot_wxyz
+            return
+        turned = wxyz_multiply(self.foot_wxyz, wxyz_conjugate(self._leg.level_foot_wxyz))
+        heading = np.where(self._places.flat[:, None], self._since_level, _heading(turned))
+        goal = wxyz_multiply(heading, self._leg.level_toes_wxyz)
+        rigid = wxyz_multiply(self.foot_wxyz, wxyz_multiply(wxyz_conjugate(before_wxyz), self.toes_wxyz))
+        change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), goal))
+        self.toes_wxyz = wxyz_multiply(rigid, rotvec_to_wxyz(self._faded(change, self._places.toe)))
+
+    def _move_ankle(self) -> None:
+        """Put the ankle where the point that stands is in its place; the correction fades outside."""
+        places, leg = self._places, self._leg
+        by_heel = places.heel_m - wxyz_rotate(self.foot_wxyz, leg.heel_m)
+        from_ball = wxyz_rotate(self.toes_wxyz, leg.toe_m) if self._has_toes else 0.0
+        by_toe = places.toe_m - from_ball - wxyz_rotate(self.foot_wxyz, leg.ball_m)
+        goal = np.where(places.heel[:, None], by_heel, by_toe)
+        self.ankle_m = self.ankle_m + self._faded(goal - self.ankle_m, places.any)
+
+    def _raise_toes(self) -> None:
+        """Bend up toes that would be in the ground while only the heel stands."""
+        if not self._has_toes:
+            return
+        ball = self.ankle_m + wxyz_rotate(self.foot_wxyz, self._leg.ball_m)
+        along = wxyz_rotate(self.toes_wxyz, self._leg.toe_m)
+        length = float(np.linalg.norm(self._leg.toe_m))
+        rise = self._support_m[:, 1] - ball[:, 1]
+        sinks = self._places.heel & ~self._places.toe & (along[:, 1] < rise) & (rise < _STEEPEST * length)
+        across = np.linalg.norm(along[:, [0, 2]], axis=-1)
+        wanted = np.sqrt(np.maximum(length**2 - rise**2, 0.0)) / np.maximum(across, 1e-9)
+        raised = np.stack([along[:, 0] * wanted, rise, along[:, 2] * wanted], axis=-1)
+        turn = rotation_between(along, np.where(sinks[:, None], raised, along))
+        self.toes_wxyz = np.where(sinks[:, None], wxyz_multiply(turn, self.toes_wxyz), self.toes_wxyz)
+
+    def _lift(self) -> None:
+        """Lift a foot in the air out of the ground, unless it goes so deep that it must stand on something else."""
+        ball = wxyz_rotate(self.foot_wxyz, self._leg.ball_m)
+        toe = ball + wxyz_rotate(self.toes_wxyz, self._leg.toe_m) if self._has_toes else ball
+        points = (wxyz_rotate(self.foot_wxyz, self._leg.heel_m), wxyz_rotate(self.foot_wxyz, self._below_ball_m), toe)
+        lowest = self.ankle_m[:, 1] + np.min([point[:, 1] for point in points], axis=0)
+        depth = np.maximum(self._support_m.min(axis=1) - lowest, 0.0)
+        depth[self._places.any] = 0.0
+        for start, stop in runs(depth > 1e-9):
+            if depth[start:stop].max() > _DEEP_M:
+                depth[start:stop] = 0.0
+        self.ankle_m = self.ankle_m + depth[:, None] * np.array([0.0, 1.0, 0.0])
+
+
+def sole_length_m(leg: Leg) -> float:
+    """From the heel to the tip of the toes on level ground."""
+    to_toe = wxyz_rotate(leg.level_toes_wxyz, leg.toe_m) if leg.toes != leg.foot else np.zeros(3)
+    return float(np.linalg.norm(wxyz_rotate(leg.level_foot_wxyz, leg.ball_m - leg.heel_m) + to_toe))
+
+
+def _level_turn(heel_m: Floats, toe_m: Floats, sole: Floats, flat: NDArray[np.bool_]) -> Floats:
+    """How a foot has turned since it pointed at +Z on level ground, (T, 4): a slope, then a heading."""
+    along = np.where(flat[:, None], toe_m - heel_m, sole)
+    heading = np.arctan2(along[:, 0], along[:, 2])
+    slope = -np.arctan2(along[:, 1], np.hypot(along[:, 0], along[:, 2]))
+    before = -np.arctan2(sole[0], sole[2])
+    turn = wxyz_multiply(rotvec_to_wxyz(_about(1, heading)), rotvec_to_wxyz(_about(0, slope)))
+    return wxyz_multiply(turn, rotvec_to_wxyz(np.array([0.0, before, 0.0])))
+
+
+def _heading(turned: Floats) -> Floats:
+    """The turn about the vertical (T, 4) of a foot that has turned since it pointed at +Z, by where its left is."""
+    left = wxyz_rotate(turned, np.array([1.0, 0.0, 0.0]))
+    return rotvec_to_wxyz(_about(1, np.arctan2(-left[:, 2], left[:, 0])))
+
+
+def _about(axis: int, angle_rad: Floats) -> Floats:
+    """Rotation vectors (T, 3) about a coordinate axis."""
+    out = np.zeros((*np.shape(angle_rad), 3))
+    out[..., axis] = angle_rad
+    return out
