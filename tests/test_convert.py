@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -192,3 +194,27 @@ def test_mistakes(arguments, code, message, walker, tmp_path, capsys, monkeypatc
     assert message in errors
     assert "Traceback" not in errors
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == {path for path in before if path.is_file()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a program could catch")
+def test_who_is_asked_to_end_leaves_no_half_file(tmp_path):
+    """Catches SIGTERM, as of a job queue, that leaves temporary files beside the results."""
+    program = f"""
+import time
+from mocap3d import cli
+from mocap3d.base.files import atomic_path
+
+def app(prog_name):
+    with atomic_path({str(tmp_path / "a.bvh")!r}) as path:
+        path.write_text("half")
+        print("writing", flush=True)
+        time.sleep(60)
+
+cli.app = app
+cli.main()
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
+        process.terminate()
+        assert process.wait() == 143
+    assert not list(tmp_path.iterdir())

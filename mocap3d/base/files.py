@@ -17,16 +17,18 @@ __all__ = ["atomic_path"]
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends well, delete it otherwise.
 
-    The temporary name keeps the extension, since some writers choose the format by it.
+    The temporary name keeps the extension, since some writers choose the format by it; else it is short, because the
+    target's may be as long as a file system allows. Only what ends the process at once (SIGKILL, a power failure, or
+    SIGTERM where Python has no handler for it) leaves a file ``.mocap3d-...`` behind, which can be deleted.
 
     Raises:
         InputError: the folder does not exist, or the file cannot be written there.
     """
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):  # which takes any name
         raise InputError(f"cannot write {target}: it is a folder")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=".mocap3d-", suffix=target.suffix, dir=target.parent)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror or error}") from error
     os.close(handle)

@@ -2,13 +2,15 @@
 
 Results go to files, the summary to standard output, all else to standard error.
 
-Exit codes: 0 fine, 1 bad input, 2 bad usage, 130 interrupted.
+Exit codes: 0 fine, 1 bad input, 2 bad usage, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -57,10 +59,12 @@ train_app.command("semi-supervised")(train_semi_supervised_command)
 evaluate_app.command("lifter")(evaluate_lifter_command)
 
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 def main() -> None:
     """Run the command line; the process ends with the exit code that the module's text lists."""
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         app(prog_name="mocap3d")
     except Mocap3dError as error:
@@ -70,6 +74,13 @@ def main() -> None:
         if leaving.code == _INTERRUPTED:
             print("interrupted", file=sys.stderr)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End as Python does, not at once, so that no half-written file is left behind."""
+    raise SystemExit(_TERMINATED)
 
 
 @app.callback(invoke_without_command=True)

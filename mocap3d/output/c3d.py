@@ -25,6 +25,7 @@ from mocap3d.base.frames import change_points
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.output.c3d_sections import BLOCK, Header, Numbers, Parameters, pack_header, pack_parameters, read_sections
+from mocap3d.output.float32 import warn_if_far
 from mocap3d.output.markers import PointStream, point_stream
 from mocap3d.output.motion_parts import reading
 from mocap3d.output.point_file import (
@@ -71,12 +72,16 @@ def write_c3d(source: Motion | Pose3D, path: str | os.PathLike[str], *, unit: Un
 
     Raises:
         InputError: an option or a name (over 127 bytes, or with blanks around it) cannot be written, or the file.
+
+    Warns:
+        Mocap3dWarning: something moves so far that the format's four-byte numbers cannot place it to 1e-5 m.
     """
     unit_m = metres_per(unit)
     file_from_world = world_from_up(up).T
     points = point_stream(source)
     step_m = (points.farthest_m or 1.0) / _LARGEST_INTEGER
     scale = float(np.float32(step_m / unit_m))
+    warn_if_far(path, points.farthest_m)
     parameters = _parameter_blocks(points, unit_named(unit), up, scale)
     header = Header(
         points=len(points.skeleton),

@@ -64,3 +64,15 @@ def test_a_name_without_folder_goes_to_the_working_folder(tmp_path: Path, monkey
     with atomic_path("out.txt") as temporary:
         temporary.write_text("x")
     assert (tmp_path / "out.txt").read_text() == "x"
+
+
+def test_a_name_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    """Catches a temporary name that is longer than the target's, and so too long."""
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    for name in ("a" * (longest - 4) + ".bvh", "ä" * ((longest - 5) // 2) + ".json"):
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.write_text("x")
+        assert (tmp_path / name).read_text() == "x"
+    with pytest.raises(InputError, match="cannot write"), atomic_path(tmp_path / ("a" * longest + ".bvh")) as temporary:
+        temporary.write_text("x")
+    assert len(list(tmp_path.iterdir())) == 2

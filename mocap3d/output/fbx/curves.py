@@ -2,12 +2,11 @@
 
 Keys are float32. That is 2e-7 m at the end of a 1 m bone while angles stay below half a turn; a dancer who winds up
 hundreds of turns would lose it, so a curve is taken back by whole turns when it passes ``_MOST_DEG``, and the key
-before holds its value until then. Places are rounded by 1e-5 m at 160 m from the origin; beyond, a warning says so.
+before holds its value until then.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -15,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.base.errors import Mocap3dWarning
 from mocap3d.output.euler import wxyz_to_continuous_euler
 from mocap3d.output.fbx.bones import Bones
 from mocap3d.output.fbx.document import TAKE, Objects, properties
@@ -28,7 +26,6 @@ Floats = NDArray[np.float64]
 _Keys = tuple[Floats, NDArray[np.bool_]]  # (T, 3) values, (T, 3) whether a key holds its value until the next
 
 _MOST_DEG: Final = 3600.0
-_FARTHEST_M: Final = 160.0
 _HOLD: Final = 2  # flags of a key: what is between it and the next
 _LINEAR: Final = 4
 _ROTATION: Final = "Lcl Rotation"
@@ -92,14 +89,6 @@ def _rotation_keys(bones: Bones, bone: int) -> _Keys:
 
 def _translation_keys(bones: Bones, bone: int) -> _Keys:
     places = bones.places(bone)
-    farthest_m = np.abs(places).max() * bones.unit_m
-    if farthest_m > _FARTHEST_M:
-        warnings.warn(
-            f"{bones.names[bone]!r} moves {farthest_m:.0f} m away, where the keys of an FBX are rounded by "
-            f"{farthest_m * 2**-24 * 1000:.2g} mm; move the motion nearer to the origin",
-            Mocap3dWarning,
-            stacklevel=2,
-        )
     return places, np.zeros(places.shape, dtype=np.bool_)
 
 

@@ -23,6 +23,7 @@ from mocap3d.output.fbx.curves import add_animation, pre_rotation_deg
 from mocap3d.output.fbx.document import ROOT_ID, Objects, document, properties
 from mocap3d.output.fbx.records import Record, write_records
 from mocap3d.output.fbx.surface import add_mesh, column_major, node_properties
+from mocap3d.output.float32 import farthest_m, warn_if_far
 
 __all__ = ["VERSIONS", "write_fbx"]
 
@@ -61,12 +62,13 @@ def write_fbx(
         InputError: an option or a name cannot be written, the mesh does not fit the rig, or the file cannot be written.
 
     Warns:
-        Mocap3dWarning: a joint moves so far that the format's float32 keys cannot place it to 1e-5 m.
+        Mocap3dWarning: something moves so far that the format's four-byte numbers cannot place it to 1e-5 m.
     """
     if version not in VERSIONS:
         raise InputError(f"version must be {' or '.join(map(str, VERSIONS))}, got {version}")
     if not 0 < unit_m < float("inf"):
         raise InputError(f"unit_m must be metres per unit of the file, above 0; got {unit_m}")
+    warn_if_far(path, farthest_m(motion))
     bones = Bones(motion, unit_m, tips)
     objects = Objects()
     models = _add_bones(objects, bones)

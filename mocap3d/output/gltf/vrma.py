@@ -20,6 +20,7 @@ import numpy as np
 from mocap3d.base.errors import InputError
 from mocap3d.base.motion import Motion
 from mocap3d.base.skeleton import ROOT
+from mocap3d.output.float32 import farthest_m, warn_if_far
 from mocap3d.output.gltf.nodes import Nodes
 from mocap3d.output.gltf.reader import open_gltf
 from mocap3d.output.gltf.record import Record
@@ -48,9 +49,13 @@ def write_vrma(motion: Motion, path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: the rig lacks bones that VRM requires (the message lists them), is no T-pose, something else than
             the hips travels, or the file cannot be written.
+
+    Warns:
+        Mocap3dWarning: something moves so far that the format's four-byte numbers cannot place it to 1e-5 m.
     """
     bones = check_humanoid(motion.rig)
     _check_movement(motion, set(bones.values()))
+    warn_if_far(path, farthest_m(motion))
     document, blob = scene(replace(motion, rig=standing_on_the_ground(motion.rig)), skinned=False)
     human = {"humanBones": {bone: {"node": joint} for bone, joint in bones.items()}}
     document["extensionsUsed"] = [_EXTENSION]

@@ -29,6 +29,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_continuous, wxyz_normalized, wxyz_to_matrix
 from mocap3d.base.skeleton import ROOT
+from mocap3d.output.float32 import farthest_m, warn_if_far
 from mocap3d.output.gltf.blob import Blob
 from mocap3d.output.gltf.container import save_glb
 from mocap3d.output.gltf.surface_writer import add_mesh
@@ -55,7 +56,11 @@ def write_glb(motion: Motion, path: str | os.PathLike[str], *, mesh: SkinnedMesh
 
     Raises:
         InputError: the mesh does not fit the rig, or the file cannot be written.
+
+    Warns:
+        Mocap3dWarning: something moves so far that the format's four-byte numbers cannot place it to 1e-5 m.
     """
+    warn_if_far(path, farthest_m(motion))
     save_scene(path, *scene(motion, mesh))
 
 

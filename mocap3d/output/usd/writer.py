@@ -24,6 +24,7 @@ from mocap3d.base.motion_edits import trimmed
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_continuous, wxyz_to_matrix
 from mocap3d.base.skeleton import SEVERAL_ROOTS
+from mocap3d.output.float32 import farthest_m, warn_if_far
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -47,6 +48,9 @@ def write_usd(motion: Motion, path: str | os.PathLike[str], *, mesh: SkinnedMesh
     Raises:
         InputError: the extension is none of USD's, the mesh does not fit, or the file cannot be written.
         MissingExtraError: usd-core is not installed.
+
+    Warns:
+        Mocap3dWarning: something moves so far that the format's four-byte numbers cannot place it to 1e-5 m.
     """
     require_usd()
     from pxr import UsdUtils
@@ -56,6 +60,7 @@ def write_usd(motion: Motion, path: str | os.PathLike[str], *, mesh: SkinnedMesh
         raise InputError(f"{path}: USD files end in {', '.join(_FORMATS)}")
     if mesh is not None:
         mesh.check(motion.rig)
+    warn_if_far(path, farthest_m(motion))
     with atomic_path(path) as temporary:
         if suffix != ".usdz":
             _write_stage(motion, temporary, mesh)
