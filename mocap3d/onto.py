@@ -18,12 +18,16 @@ from typing import Any, Final
 import numpy as np
 
 from mocap3d.base.errors import InputError, Mocap3dWarning
+from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import resampled
 from mocap3d.base.rig import Rig
 from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
 from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, read_bone_map
+from mocap3d.motion.contacts import find_contacts, support_heights_m
+from mocap3d.motion.foot_lock import STRENGTHS, FootLockSettings, lock_feet
+from mocap3d.motion.retarget import legs_ratio
 from mocap3d.motion.retarget import retarget as retarget_rig
 from mocap3d.motion.root_motion import CARRIERS, carried_by
 from mocap3d.output import Preset, carries_mesh, dress, find_preset, has_option, preset_names, read, write
@@ -34,6 +38,7 @@ BoneMapLike = str | os.PathLike[str] | Roles
 
 _UNITS_M: Final = ((3.0, 1.0), (10.0, 0.1), (23.0, 0.0254 / 0.45), (45.0, 0.0254), (300.0, 0.01), (np.inf, 0.001))
 """Legs of up to so many units -> metres per unit: metres, decimetres, CMU's, inches, centimetres, millimetres."""
+_FLOOR_WITHIN_M: Final = 0.15  # what people of 1.70 m stand on at this height or less is the floor, read wrongly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,15 +123,17 @@ def retarget(
     """
     if root is not None and root not in CARRIERS:
         raise InputError(f"root must be one of {', '.join(CARRIERS)}, got {root!r}")
+    if foot_lock not in STRENGTHS:
+        raise InputError(f"foot_lock must be one of {', '.join(STRENGTHS)}, got {foot_lock!r}")
     target = onto if isinstance(onto, Target) else load_target(onto, bone_map)
     source_roles = find_roles(motion.rig, source_map)
     if target.preset is not None:
         motion = resampled(motion, target.preset.fps_for(motion.fps))
+    if motion.contacts is None:
+        motion = _understood(motion, source_roles)
     made = retarget_rig(motion, target.rig, source_roles=source_roles, target_roles=target.roles)
     if foot_lock != "off":
-        from mocap3d.motion.foot_lock import lock_feet
-
-        made = lock_feet(made, strength=foot_lock, roles=target.roles)
+        made = _locked(made, target, foot_lock)
     roles: Mapping[str, str] = target.roles
     if target.preset is not None:
         made, roles = dress(made, target.preset), target.preset.roles
@@ -192,6 +199,42 @@ def read_rig(path: str | os.PathLike[str]) -> Rig:
         InputError: the format is unknown or holds points, or the file cannot be read.
     """
     return _character(Path(path))[0]
+
+
+def _understood(motion: Motion, roles: Roles) -> Motion:
+    """Find the contacts of somebody from a file, and put the soles on the floor if they miss it by little.
+
+    Both on a body of usual size: speeds and heights mean the same for giants and in files that do not say their unit.
+    """
+    usual = retarget_rig(motion, HUMANOID_RIG, source_roles=roles, target_roles=None)
+    contacts = find_contacts(usual)
+    stands = contacts >= 0.5
+    heights_m = support_heights_m(usual, contacts)[stands]
+    near = heights_m[np.abs(heights_m) < _FLOOR_WITHIN_M]
+    root_m = motion.root_m
+    if len(near):
+        root_m = root_m - [0.0, float(np.median(near)) / legs_ratio(motion.rig, HUMANOID_RIG, roles), 0.0]
+    return replace(motion, root_m=root_m, contacts=contacts)
+
+
+def _locked(motion: Motion, target: Target, strength: str) -> Motion:
+    """Lock the feet on the same body of usual size, whose contacts, heights and distances foot lock knows."""
+    size = legs_ratio(motion.rig, HUMANOID_RIG, target.roles)
+    usual = replace(
+        motion,
+        rig=_scaled(motion.rig, size),
+        root_m=motion.root_m * size,
+        local_m=None if motion.local_m is None else motion.local_m * size,
+    )
+    drift_m = FootLockSettings().most_drift_m * max(1.0, size)  # short legs under wide hips drift further before
+    settings = FootLockSettings(most_drift_m=drift_m)
+    locked = lock_feet(usual, strength=strength, roles=target.roles, settings=settings)  # type: ignore[arg-type]
+    return replace(
+        locked,
+        rig=motion.rig,
+        root_m=locked.root_m / size,
+        local_m=None if locked.local_m is None else locked.local_m / size,
+    )
 
 
 def _character(path: Path) -> tuple[Rig, SkinnedMesh | None]:

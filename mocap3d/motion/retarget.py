@@ -38,7 +38,7 @@ from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate, w
 from mocap3d.base.skeleton import ROOT
 from mocap3d.base.tpose import tpose_wxyz
 
-__all__ = ["RetargetSettings", "retarget"]
+__all__ = ["RetargetSettings", "legs_ratio", "retarget"]
 
 Floats = NDArray[np.float64]
 
@@ -125,6 +125,15 @@ def retarget(
         hips_m[part] = middle_m - wxyz_rotate(turns["hips"], wanted.hips_to_middle_m)
     local_wxyz /= np.linalg.norm(local_wxyz, axis=-1, keepdims=True)
     return _carried_by_hips(motion, target, hips, local_wxyz, hips_m)
+
+
+def legs_ratio(source: Rig, target: Rig, source_roles: Roles | None = None, target_roles: Roles | None = None) -> float:
+    """Measure how many times longer the target's legs are than the source's, from the hip joints to the ankles.
+
+    Raises:
+        InputError: a role is missing or wrong, or a body lies in one point.
+    """
+    return _body(target, target_roles).leg_m / _body(source, source_roles).leg_m
 
 
 def _inverse(body: _Body, joint: int) -> Floats:
