@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mocap3d.base.procrustes import align
 from mocap3d.base.projection import px_to_rays
 from mocap3d.base.skeletons import HUMAN36M_17
 from mocap3d.lift.encoding import cam_from_virtual, encode
+from mocap3d.quality.pose3d import procrustes_aligned_m
 from mocap3d.train.example_pool import ExamplePool
 from mocap3d.train.lifter_data import ClipBatches, MotionBank
 from mocap3d.train.lifter_run import LifterRun
@@ -226,7 +226,7 @@ def errors_mm(side: Side, views: Views) -> tuple[float, float]:
     """P1 and P2, mean over actions."""
     at = torch.arange(0, len(views.first), STRIDE)
     predicted, truth = side.lift(views, at).astype(np.float64), views.joints_m[at].numpy().astype(np.float64)
-    aligned = align(predicted, truth, scaled=True).apply(predicted)
+    aligned = procrustes_aligned_m(predicted, truth)
     by_frame = np.stack([np.linalg.norm(found - truth, axis=-1).mean(axis=-1) for found in (predicted, aligned)])
     action = views.action[at.numpy()]
     p1_mm, p2_mm = 1000 * np.mean([by_frame[:, action == number].mean(axis=1) for number in np.unique(action)], axis=0)

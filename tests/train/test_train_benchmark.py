@@ -113,6 +113,9 @@ def test_both_sides_train_and_are_compared(benchmark, data, tmp_path, capsys, mo
         assert len(rows) == 2
         assert head[-1] == "held_out_p1_mm"
         assert 0 < float(rows[-1][-1]) < 350
+        assert all(
+            float(row[head.index("p2_mm")]) <= float(row[head.index("p1_mm")]) for row in rows
+        )  # Procrustes the right way round
     assert benchmark.main([*arguments, "--side", "none", "--minutes", "0.015"]) in (0, 1)
     kept = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
     assert kept["p1_mm_at_the_end"] == line["figures"]["p1_mm_at_the_end"]
