@@ -172,10 +172,17 @@ class Clip:
 
     def qualities(self) -> tuple[AnimationQuality, ...]:
         """Judge each performance: feet, smoothness, joint limits, how far it is off the picture and off its joints."""
+        from mocap3d.motion.contacts import support_heights_m
         from mocap3d.quality.animation import animation_quality
 
         return tuple(
-            animation_quality(one.motion, pose3d=one.pose3d, pose2d=one.pose2d, camera=self.cameras[one.shot])
+            animation_quality(
+                one.motion,
+                support_m=0.0 if one.motion.contacts is None else support_heights_m(one.motion, one.motion.contacts),
+                pose3d=one.pose3d,
+                pose2d=one.pose2d,
+                camera=self.cameras[one.shot],
+            )
             for one in self.performances
         )
 

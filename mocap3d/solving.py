@@ -180,11 +180,19 @@ def moved(pose: Pose3D, world_from_here: Floats) -> Pose3D:
 
 
 def solve_person(one: Standing, wanted: Wanted) -> Motion:
-    """Find the rotations of one person in the world."""
-    from mocap3d.motion.solve import solve
+    """Find the rotations of one person in the world, and which heels and toes stand.
 
-    motion = solve(one.pose3d, rig=one.rig, height_m=wanted.height_m, start_frame=one.sight.first)
-    return motion if one.contacts is None else replace(motion, contacts=one.contacts)
+    Contacts that are given hold the feet while solving; those that are found do so in ``perform``.
+    """
+    from mocap3d.motion.contacts import find_contacts
+    from mocap3d.motion.solve import solve, unobserved
+
+    motion = solve(
+        one.pose3d, rig=one.rig, height_m=wanted.height_m, contacts=one.contacts, start_frame=one.sight.first
+    )
+    if one.contacts is not None or "lower body" in unobserved(one.pose3d):
+        return motion
+    return replace(motion, contacts=find_contacts(motion, hint=one.hint))
 
 
 def settle(
@@ -204,13 +212,14 @@ def settle(
 
 
 def perform(one: Standing, motion: Motion, shot: int, wanted: Wanted) -> Performance:
-    """Say all that is known of one person in one shot."""
+    """Hold the feet that stand, and say all that is known of one person in one shot."""
+    from mocap3d.motion.foot_lock import lock_feet
     from mocap3d.motion.solve import unobserved
 
     return Performance(
         person=one.sight.person,
         shot=shot,
-        motion=motion,
+        motion=lock_feet(motion, strength=wanted.foot_lock),
         pose2d=one.sight.pose2d,
         pose3d=one.pose3d,
         unobserved=unobserved(one.pose3d),
