@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from mocap3d.base.contacts import runs
 from mocap3d.base.feet import Leg
@@ -24,6 +25,8 @@ __all__ = ["FootTarget", "sole_length_m"]
 Floats = NDArray[np.float64]
 
 _DEEP_M: Final = 0.12
+_CALM_S: Final = 0.08  # standard deviation of the Gaussian
+_MOST_AIM: Final = 0.5  # of the distance from pivot to ankle: 30 degrees
 _STEEPEST: Final = 0.95  # sine of the slope of feet and toes that are brought to the level
 
 
@@ -57,9 +60,13 @@ class FootTarget:
         self._level_sole()
         self.ankle_m, self.foot_wxyz = world_m[:, leg.foot], world_wxyz[:, leg.foot]
         self.toes_wxyz = world_wxyz[:, leg.toes]
-        self._turn_foot()
-        self._bend_toes(world_wxyz[:, leg.foot])
-        self._move_ankle()
+        self._toes_in_foot_wxyz = wxyz_multiply(wxyz_conjugate(self.foot_wxyz), self.toes_wxyz)
+        self._turn_flat()
+        pivot_m, arm_m = self._pivot()
+        self._roll(pivot_m, arm_m)
+        self._bend_toes()
+        goal_m = pivot_m + wxyz_rotate(self.foot_wxyz, arm_m)
+        self.ankle_m = self.ankle_m + self._faded(goal_m - self.ankle_m, places.any)
         self._raise_toes()
         self._lift()
 
@@ -75,39 +82,65 @@ class FootTarget:
     def _faded(self, values: Floats, known: NDArray[np.bool_]) -> Floats:
         return faded(values, known, self._fps, self._fade_s)
 
-    def _turn_foot(self) -> None:
-        """Flat where heel and toe stand; else as it was, but no end of the sole below the one that stands."""
-        flat = self._places.flat
-        self._since_level = _level_turn(self._places.heel_m, self._places.toe_m, self._toe - self._heel, flat)
-        goal = wxyz_multiply(self._since_level, self._leg.level_foot_wxyz)
-        change = wxyz_to_rotvec(wxyz_multiply(goal, wxyz_conjugate(self.foot_wxyz)))
-        turned = wxyz_multiply(rotvec_to_wxyz(self._faded(change, flat)), self.foot_wxyz)
-        sole = wxyz_rotate(turned, self._below_ball_m - self._leg.heel_m)
-        sinks = np.where(self._places.heel, sole[:, 1] < 0, sole[:, 1] > 0) & (self._places.heel ^ self._places.toe)
+    def _turn_flat(self) -> None:
+        """Lay the foot flat where heel and toe stand; find how toes that stand lie."""
+        flat, leg = self._places.flat, self._leg
+        since_level = _level_turn(self._places.heel_m, self._places.toe_m, self._toe - self._heel, flat)
+        change = wxyz_to_rotvec(
+            wxyz_multiply(wxyz_multiply(since_level, leg.level_foot_wxyz), wxyz_conjugate(self.foot_wxyz))
+        )
+        self.foot_wxyz = wxyz_multiply(rotvec_to_wxyz(self._faded(change, flat)), self.foot_wxyz)
+        toes_wxyz = wxyz_multiply(self.foot_wxyz, self._toes_in_foot_wxyz)
+        heading = _heading(wxyz_multiply(toes_wxyz, wxyz_conjugate(leg.level_toes_wxyz)))
+        heading = np.where(flat[:, None], since_level, heading)
+        self._standing_toes_wxyz = wxyz_multiply(heading, leg.level_toes_wxyz)
+
+    def _pivot(self) -> tuple[Floats, Floats]:
+        """What the foot rolls about (T, 3), heel or ball; NaN in the air. And the ankle from there, in its frame."""
+        places, leg = self._places, self._leg
+        by_heel = places.heel[:, None]
+        from_ball = wxyz_rotate(self._standing_toes_wxyz, leg.toe_m) if self._has_toes else 0.0
+        return np.where(by_heel, places.heel_m, places.toe_m - from_ball), -np.where(by_heel, leg.heel_m, leg.ball_m)
+
+    def _roll(self, pivot_m: Floats, arm_m: Floats) -> None:
+        """Turn a foot that stands on its heel or its ball about that, so that the ankle goes on as calmly as it did.
+
+        A pinned point would shake the ankle with every error of the foot's direction. So the ankle is moved by what the
+        correction is on average over some time, the foot aims at it, and nothing of the sole is below what stands.
+        """
+        places = self._places
+        rolls = places.heel ^ places.toe
+        arm = wxyz_rotate(self.foot_wxyz, arm_m)
+        correction = np.where(places.any[:, None], pivot_m + arm - self.ankle_m, 0.0)
+        calm = self._calmed(correction)
+        aim = np.where(rolls[:, None], self.ankle_m + calm - pivot_m, arm)
+        near = np.linalg.norm(aim - arm, axis=-1) < _MOST_AIM * np.linalg.norm(arm, axis=-1)
+        turn = rotation_between(arm, np.where(near[:, None], aim, arm))
+        sole = wxyz_rotate(wxyz_multiply(turn, self.foot_wxyz), self._below_ball_m - self._leg.heel_m)
+        sinks = rolls & np.where(places.heel, sole[:, 1] < 0, sole[:, 1] > 0)
         sinks &= np.abs(sole[:, 1]) < _STEEPEST * np.linalg.norm(sole, axis=-1)
         level = rotation_between(sole, np.where(sinks[:, None], sole * [1.0, 0.0, 1.0], sole))
-        self.foot_wxyz = np.where(sinks[:, None], wxyz_multiply(level, turned), turned)
+        change = np.where(rolls[:, None], wxyz_to_rotvec(wxyz_multiply(level, turn)), 0.0)
+        self.foot_wxyz = wxyz_multiply(rotvec_to_wxyz(self._faded(change, places.any)), self.foot_wxyz)
 
-    def _bend_toes(self, before_wxyz: Floats) -> None:
+    def _calmed(self, correction: Floats) -> Floats:
+        """Smooth the ankle's correction (T, 3) within each contact; where the foot is flat, and near there, keep it."""
+        flat = self._faded(np.ones((len(correction), 1)), self._places.flat)
+        calm = correction.copy()
+        for start, stop in runs(self._places.any):
+            calm[start:stop] = gaussian_filter1d(
+                correction[start:stop], _CALM_S * self._fps, axis=0, mode="nearest", truncate=3.0
+            )
+        return np.asarray(calm + np.clip(flat, 0.0, 1.0) * (correction - calm))
+
+    def _bend_toes(self) -> None:
         """Keep toes that stand flat on the ground, under the heading of the foot; elsewhere as bent as they were."""
         if not self._has_toes:
             self.toes_wxyz = self.foot_wxyz
             return
-        turned = wxyz_multiply(self.foot_wxyz, wxyz_conjugate(self._leg.level_foot_wxyz))
-        heading = np.where(self._places.flat[:, None], self._since_level, _heading(turned))
-        goal = wxyz_multiply(heading, self._leg.level_toes_wxyz)
-        rigid = wxyz_multiply(self.foot_wxyz, wxyz_multiply(wxyz_conjugate(before_wxyz), self.toes_wxyz))
-        change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), goal))
+        rigid = wxyz_multiply(self.foot_wxyz, self._toes_in_foot_wxyz)
+        change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), self._standing_toes_wxyz))
         self.toes_wxyz = wxyz_multiply(rigid, rotvec_to_wxyz(self._faded(change, self._places.toe)))
-
-    def _move_ankle(self) -> None:
-        """Put the ankle where the point that stands is in its place; the correction fades outside."""
-        places, leg = self._places, self._leg
-        by_heel = places.heel_m - wxyz_rotate(self.foot_wxyz, leg.heel_m)
-        from_ball = wxyz_rotate(self.toes_wxyz, leg.toe_m) if self._has_toes else 0.0
-        by_toe = places.toe_m - from_ball - wxyz_rotate(self.foot_wxyz, leg.ball_m)
-        goal = np.where(places.heel[:, None], by_heel, by_toe)
-        self.ankle_m = self.ankle_m + self._faded(goal - self.ankle_m, places.any)
 
     def _raise_toes(self) -> None:
         """Bend up toes that would be in the ground while only the heel stands."""
@@ -155,9 +188,10 @@ def _level_turn(heel_m: Floats, toe_m: Floats, sole: Floats, flat: NDArray[np.bo
 
 
 def _heading(turned: Floats) -> Floats:
-    """The turn about the vertical (T, 4) of a foot that has turned since it pointed at +Z, by where its left is."""
-    left = wxyz_rotate(turned, np.array([1.0, 0.0, 0.0]))
-    return rotvec_to_wxyz(_about(1, np.arctan2(-left[:, 2], left[:, 0])))
+    """The turn about the vertical (T, 4) of a foot that has turned since it pointed at +Z: the twist about +Y."""
+    twist = turned * [1.0, 0.0, 1.0, 0.0]
+    length = np.linalg.norm(twist, axis=-1, keepdims=True)
+    return np.where(length < 1e-6, [1.0, 0.0, 0.0, 0.0], twist / np.maximum(length, 1e-6))
 
 
 def _about(axis: int, angle_rad: Floats) -> Floats:

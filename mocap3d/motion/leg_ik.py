@@ -25,7 +25,7 @@ __all__ = ["LegChain", "bent_legs", "hips_drop_m", "reachable", "with_turns"]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_STRAIGHTEST: Final = 0.9995  # of thigh plus shank: 3.6 degrees of flexion
+_STRAIGHTEST: Final = 0.994  # of thigh plus shank: 3.6 degrees of flexion
 _MOST_BENT: Final = np.cos(np.deg2rad(160.0))
 _PLANE_SIN: Final = np.sin(np.deg2rad([10.0, 40.0]))  # a knee bent less has no plane; bent more, its plane is its own
 
