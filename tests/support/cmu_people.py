@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -126,6 +126,20 @@ def read_takes(archive: Path, clips: Mapping[str, tuple[float, float]], fps: int
         root, angles = amc_frames(texts[f"{name}.amc"], bones, frames)
         takes[name] = take_of(name, fps, bones, root, angles)
     return takes
+
+
+def all_clips(archive: Path, fps: int) -> Iterator[Take]:
+    """Every clip of the archive, at few frames per second."""
+    texts = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = Path(member.name)
+            if path.suffix in (".asf", ".amc"):
+                texts[path] = tar.extractfile(member).read().decode("latin-1")
+    for path in sorted(path for path in texts if path.suffix == ".amc"):
+        bones = bones_of(texts[path.with_name(f"{path.stem.split('_')[0]}.asf")])
+        root, angles = amc_frames(texts[path], bones, range(0, len(texts[path]), FILE_FPS // fps))
+        yield take_of(path.stem, fps, bones, root, angles)
 
 
 def bones_of(text: str) -> tuple[Bone, ...]:

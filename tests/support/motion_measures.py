@@ -1,11 +1,14 @@
-"""How far a solved motion is from a take of a known person. Loops over SciPy; only the types are mocap3d's."""
+"""How far a solved motion is from a take of a known person. Loops over SciPy; types and limits are mocap3d's."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from cmu_people import ON_RIG, Take, fk_rig, soles_of
 from scipy.spatial.transform import Rotation
 
+from mocap3d.base.joint_limits import excess_rad
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20
@@ -13,6 +16,31 @@ from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20
 OBSERVED = tuple(joint for joint in LIFTER_20.joint_names if joint in ON_RIG)
 UNOBSERVED = ("leftHand", "rightHand", "leftToes", "rightToes")
 """Joints whose turns no joint position shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solved:
+    """What is measured of one solved clip; the functions below say how."""
+
+    position_errors_mm: np.ndarray
+    rotation_errors_deg: np.ndarray
+    jerk_mps3: float
+    skate_mmps: float
+    bone_variation_mm: float
+    limit_excess_deg: float
+
+    @classmethod
+    def of(cls, motion: Motion, take: Take) -> Solved:
+        """Measure a motion; skate while the feet truly stand."""
+        parts = (motion.rig, motion.local_wxyz, motion.root_m)
+        return cls(
+            position_errors_mm=position_errors_mm(motion, take),
+            rotation_errors_deg=rotation_errors_deg(motion, take),
+            jerk_mps3=jerk_mps3(*parts, take.fps),
+            skate_mmps=skate_mmps(*parts, take.contacts, take.fps),
+            bone_variation_mm=bone_variation_mm(motion),
+            limit_excess_deg=float(np.degrees(np.abs(excess_rad(motion.local_wxyz)).max())),
+        )
 
 
 def position_errors_mm(motion: Motion, take: Take) -> np.ndarray:
