@@ -8,53 +8,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from any_motions import motions
 from fbx_edits import change, name_of, random_motion, with_rows
 from fbx_readers import READERS, run, tube
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import Mocap3dWarning
 from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.mesh import deform
-from mocap3d.base.motion import Motion
-from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import wxyz_angle
-from mocap3d.base.skeleton import Skeleton
 from mocap3d.output.fbx import read_fbx, read_fbx_character, write_fbx
 
 # --- files of our own -----------------------------------------------------------------------------------------------
-
-NAMES = st.lists(
-    st.text(st.sampled_from("aZ_:- .ä腕|/\\'"), min_size=1, max_size=6), min_size=1, max_size=5, unique=True
-)
-ANGLES = st.sampled_from([0.0, 1e-9, 1e-4, 1.0, np.pi / 2, 3.0, np.pi - 1e-4, np.pi - 1e-9, np.pi])
-
-
-@st.composite
-def motions(draw):
-    """Any rig of one to five joints, in one to four frames; turns near none, a quarter and a half favoured."""
-    names = tuple(draw(NAMES))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    joints, frames = len(names), draw(st.integers(1, 4))
-    parents = tuple(-1 if j == 0 else int(rng.integers(0, j)) for j in range(joints))
-    skeleton = Skeleton(name="any", joint_names=names, parents=parents, mirror=tuple(range(joints)))
-
-    def turns(count):
-        axes = rng.normal(size=(count, 3)) if draw(st.booleans()) else np.eye(3)[rng.integers(0, 3, count)]
-        angles = [draw(ANGLES) for _ in range(count)]
-        axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
-        return Rotation.from_rotvec(axes * np.array(angles)[:, None]).as_quat(scalar_first=True)
-
-    rig = Rig(skeleton=skeleton, offsets_m=rng.normal(size=(joints, 3)), rest_wxyz=turns(joints))
-    moving = draw(st.booleans())
-    return Motion(
-        rig=rig,
-        fps=draw(st.sampled_from([Fraction(24), Fraction(30000, 1001), Fraction(120), Fraction(143, 7)])),
-        local_wxyz=turns(frames * joints).reshape(frames, joints, 4),
-        root_m=rng.normal(size=(frames, 3)),
-        local_m=rng.normal(size=(frames, joints, 3)) if moving else None,
-    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,10 +7,13 @@ import tempfile
 from dataclasses import replace
 from fractions import Fraction
 
+import any_motions
 import numpy as np
 import pytest
 from foreign_readers import READERS, y_up
 from fuzzing import assert_survives, example
+from hypothesis import given
+from hypothesis import strategies as st
 from pxr import Gf, Usd, UsdGeom, UsdSkel
 
 from mocap3d.base.errors import FileFormatError, InputError
@@ -18,6 +21,7 @@ from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.mesh import Material, SkinnedMesh, deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split, together
+from mocap3d.base.rotations import wxyz_angle
 from mocap3d.output.usd import UsdProcess, process, read_usd, write_usd
 
 
@@ -88,6 +92,9 @@ def test_reading_gives_back_what_was_written(fps, rested_motion, tmp_path):
     motion = replace(rested_motion, rig=rig, fps=Fraction(fps))
     write_usd(motion, tmp_path / "a.usda")
     found = read_usd(tmp_path / "a.usda")
+    stage = Usd.Stage.Open(str(tmp_path / "a.usda"))
+    assert stage.GetTimeCodesPerSecond() == stage.GetFramesPerSecond() == float(Fraction(fps))
+    assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (0, len(motion) - 1)
     assert (found.fps, len(found)) == (Fraction(fps), len(motion))
     assert found.rig.skeleton.joint_names == names
     assert found.rig.skeleton.parents == rig.skeleton.parents
@@ -177,6 +184,30 @@ def test_uneven_keys_are_read_at_every_time_code(wild_motion, tmp_path):
     found = read_usd(tmp_path / "b.usda")
     assert (len(found), found.fps) == (60, wild_motion.fps)
     np.testing.assert_allclose(forward(found)[0][9:], forward(wild_motion)[0][9:], atol=1e-5)
+
+
+@given(any_motions.motions(), st.sampled_from([".usda", ".usdc"]))
+def test_what_is_written_is_read(reader, tmp_path_factory, motion, suffix):
+    """Catches any rig, name, rotation, rate or number of frames that does not come back."""
+    path = tmp_path_factory.mktemp("usd") / f"any{suffix}"
+    write_usd(motion, path)
+    back = reader.read(path)
+    assert back.rig.skeleton.joint_names == motion.rig.skeleton.joint_names
+    assert back.rig.skeleton.parents == motion.rig.skeleton.parents
+    assert (back.fps, len(back)) == (motion.fps, len(motion))
+    np.testing.assert_allclose(rest_pose(back.rig)[0], rest_pose(motion.rig)[0], atol=1e-9)
+    assert wxyz_angle(back.rig.rest_wxyz, motion.rig.rest_wxyz).max() < 1e-7
+    assert wxyz_angle(back.local_wxyz, motion.local_wxyz).max() < 1e-6
+    np.testing.assert_allclose(forward(back)[0], forward(motion)[0], atol=1e-5)
+    if motion.local_m is None:
+        assert back.local_m is None
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """One process for many files."""
+    with UsdProcess() as process:
+        yield process
 
 
 @pytest.mark.parametrize("suffix", [".usda", ".usdc"])

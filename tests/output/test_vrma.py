@@ -8,16 +8,21 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import any_motions
 import numpy as np
 import pytest
 from foreign_readers import READERS, assert_same_joints
 from gltf_by_hand import glb, taken_apart
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward, rest_pose
 from mocap3d.base.motion import Motion
-from mocap3d.base.rotations import rotvec_to_wxyz, wxyz_multiply
+from mocap3d.base.rig import Rig
+from mocap3d.base.rotations import rotvec_to_wxyz, wxyz_angle, wxyz_multiply
+from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.gltf import read_glb, read_vrma, write_glb, write_vrma
 
@@ -44,6 +49,57 @@ def changed(path: Path, change) -> Path:
     change(root)
     path.write_bytes(glb(root, data))
     return path
+
+
+@st.composite
+def humanoids(draw):
+    """Bodies of any proportions, some bones missing, others of any name between them at rest, that turn in any way."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    lost = {name for name in ("leftToes", "rightToes", "neck", "leftShoulder") if draw(st.booleans())}
+    names, parents, offsets_m, number, others = [], [], [], {}, draw(any_motions.NAMES)
+    rest_m, _ = rest_pose(HUMANOID_RIG)
+    for j, name in enumerate(HUMANOID_22.joint_names):
+        above = HUMANOID_22.parents[j]
+        while above >= 0 and HUMANOID_22.joint_names[above] in lost:
+            above = HUMANOID_22.parents[above]
+        if name not in lost:
+            if others and above >= 0 and rng.random() < 0.3:
+                parents.append(number[above])
+                names.append(others.pop())
+                offsets_m.append(np.zeros(3))
+                above_it = len(names) - 1
+            else:
+                above_it = -1 if above < 0 else number[above]
+            number[j] = len(names)
+            names.append(name)
+            parents.append(above_it)
+            offset_m = HUMANOID_RIG.offsets_m[j] if above < 0 else rest_m[j] - rest_m[above]
+            offsets_m.append(offset_m * rng.uniform(0.8, 1.2))
+    skeleton = Skeleton(name="any", joint_names=tuple(names), parents=tuple(parents), mirror=tuple(range(len(names))))
+    rest_wxyz = np.tile([1.0, 0, 0, 0], (len(names), 1))
+    frames = draw(st.integers(1, 4))
+    axes = rng.normal(size=(frames, len(names), 3))
+    angles = np.array([draw(any_motions.ANGLES) if name in HUMANOID_22.joint_names else 0.0 for name in names])
+    return Motion(
+        rig=Rig(skeleton=skeleton, offsets_m=np.array(offsets_m), rest_wxyz=rest_wxyz),
+        fps=draw(any_motions.RATES),
+        local_wxyz=rotvec_to_wxyz(axes / np.linalg.norm(axes, axis=-1, keepdims=True) * angles[:, None]),
+        root_m=rng.normal(size=(frames, 3)),
+    )
+
+
+@settings(max_examples=30)
+@given(humanoids())
+def test_what_is_written_is_read(tmp_path_factory, motion):
+    """Catches any body, name, rotation, rate or number of frames that does not come back."""
+    path = tmp_path_factory.mktemp("vrma") / "any.vrma"
+    write_vrma(motion, path)
+    back = read_vrma(path)
+    assert back.rig.skeleton.joint_names == motion.rig.skeleton.joint_names
+    assert back.rig.skeleton.parents == motion.rig.skeleton.parents
+    assert (back.fps, len(back), back.local_m) == (motion.fps, len(motion), None)
+    assert wxyz_angle(back.local_wxyz, motion.local_wxyz).max() < 1e-6
+    np.testing.assert_allclose(forward(back)[0], forward(motion)[0], atol=1e-5)
 
 
 def test_the_file_keeps_the_rules_of_the_format(dance, tmp_path):
