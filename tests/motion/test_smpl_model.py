@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fuzzing import assert_survives
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from smpl_files import KINDS, as_chumpy, body_arrays, made_model, moving, write_npz, write_pkl
@@ -205,6 +206,29 @@ def test_hostile_and_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "model.txt").write_text("v_template")
     with pytest.raises(InputError, match=r"\.pkl or \.npz"):
         read_smpl_model(tmp_path / "model.txt")
+
+
+def test_a_thousand_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
+    """Catches any other exception, from whichever array of a small model the damage is in."""
+    rng = np.random.default_rng(3)
+    arrays = {
+        "v_template": rng.normal(size=(30, 3)),
+        "shapedirs": rng.normal(size=(30, 3, 2)),
+        "posedirs": np.zeros((30, 3, 207), dtype=np.int8),
+        "J_regressor": np.full((24, 30), 1 / 30),
+        "weights": np.full((30, 24), 1 / 24, dtype=np.float32),
+        "kintree_table": np.array([smpl_skeleton("smpl").parents, range(24)]),
+        "f": np.array([[0, 1, 2]], dtype=np.uint32),
+    }
+    seeds = [write_pkl(tmp_path / "SMPL_MALE.pkl", arrays), tmp_path / "SMPL_MALE.npz"]
+    np.savez(seeds[1], **arrays)
+
+    def read(path: Path) -> object:
+        return read_smpl_model(path, surface=True)
+
+    for seed in seeds:
+        read(seed)
+    assert_survives(read, seeds, tmp_path, count=1000)
 
 
 def test_coefficients_that_a_model_lacks_are_left_out() -> None:
