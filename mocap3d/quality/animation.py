@@ -23,7 +23,7 @@ from mocap3d.base.kinematics import forward
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.roles import Roles, role_joints
-from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.base.skeletons import HUMANOID_22, SKELETONS
 from mocap3d.quality.bodies import (
     BODY_JOINTS,
     SAME_EVERYWHERE,
@@ -183,7 +183,7 @@ def animation_quality(
     joints = role_joints(motion.rig, roles)
     world_m, world_wxyz = forward(motion)
     judged = [joints[role] for role in BODY_JOINTS.values() if role in joints] or list(range(len(motion.rig.skeleton)))
-    found = _ofbone_ends(bone_lengths_m(world_m, motion.rig.skeleton.parents, bone_ends(motion.rig.skeleton, joints)))
+    found = _of_bones(bone_lengths_m(world_m, motion.rig.skeleton.parents, bone_ends(motion.rig.skeleton, joints)))
     found |= _of_smoothness(world_m[:, judged], motion)
     if has_limbs(joints):
         points_m = sole_points(motion, roles)
@@ -212,7 +212,8 @@ def points_quality(
     Ankles stand in for heels that are not there, so that a foot that rolls slides a little.
 
     Args:
-        pose: joints of any skeleton. In a camera's frame, which has no horizontal, feet are not judged.
+        pose: joints of any skeleton; one that is not in mocap3d's table, as that of a file of points, has no bones.
+            In a camera's frame, which has no horizontal, feet are not judged.
         contacts: (T, 4) which heels and toes stand; None judges them by speed and height.
         pose2d: where the joints were seen, the same frames.
         camera: that saw them, in the world of the joints.
@@ -222,8 +223,9 @@ def points_quality(
     """
     names = named_joints(pose.skeleton)
     judged = [names[name] for name in BODY_JOINTS if name in names] or list(range(len(pose.skeleton)))
-    found = _ofbone_ends(bone_lengths_m(pose.xyz_m, pose.skeleton.parents))
-    found |= _of_smoothness(pose.xyz_m[:, judged], pose)
+    found = _of_smoothness(pose.xyz_m[:, judged], pose)
+    if pose.skeleton in SKELETONS.values():  # points of a file have no bones
+        found |= _of_bones(bone_lengths_m(pose.xyz_m, pose.skeleton.parents))
     if pose.frame == "world" and {"left_ankle", "right_ankle"} <= names.keys():
         points_m = foot_points_m(pose, names)
         known = foot_contacts(points_m, pose.fps, up=_UP) if contacts is None else np.asarray(contacts, np.float64)
@@ -237,7 +239,7 @@ def points_quality(
 # --- one kind of figures each -----------------------------------------------------------------------------------------
 
 
-def _ofbone_ends(lengths_m: Floats) -> dict[str, Any]:
+def _of_bones(lengths_m: Floats) -> dict[str, Any]:
     known = lengths_m[:, np.isfinite(lengths_m).any(axis=0)]
     if not known.size:
         return {}

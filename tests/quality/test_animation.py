@@ -278,6 +278,8 @@ def test_points_that_are_no_motion_yet():
     in_camera = points_quality(replace(slid, frame="camera"))
     assert in_camera.foot_skate_mm_per_s is None
     assert in_camera.jerk_m_per_s3 == found.jerk_m_per_s3
+    unknown = replace(LIFTER_20, name="markers")
+    assert points_quality(replace(slid, skeleton=unknown)).bone_length_range_mm is None
     humanoid = points_quality(replace(slid, skeleton=HUMANOID_22, **as_humanoid_points(lively(30))))
     assert humanoid.jerk_m_per_s3 == pytest.approx(animation_quality(lively(30)).jerk_m_per_s3)
 
