@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import walker
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -148,3 +149,28 @@ def without(rig: Rig, *left_out: str) -> Rig:
         rest_wxyz=rig.rest_wxyz[kept],
         tips=tuple(replace(tip, parent=new[tip.parent]) for tip in rig.tips if tip.parent in new),
     )
+
+
+def walking(seconds: float = 3.0, fps: int = 30) -> Motion:
+    """The trigonometric walker with rotations: feet stand flat and still while planted, knees bend forwards."""
+    at, planted = walker.walk(seconds, fps, speed_mps=0.8)  # legs that reach
+    lengths = replace(
+        BodyLengths(),  # type: ignore[type-var]
+        pelvis_half_width=0.09,
+        upper_leg=walker.THIGH_M,
+        lower_leg=walker.SHIN_M,
+        ankle_height=walker.ANKLE_M,
+    )
+    world = np.zeros((len(at), 22, 3))  # turns about X since the T-pose; arms hang
+    local = np.tile([1.0, 0, 0, 0], (len(at), 22, 1))
+    for side, down in (("left", -80), ("right", 80)):
+        hip, knee, ankle = (at[:, walker.JOINTS.index(f"{side}_{joint}")] for joint in ("hip", "knee", "ankle"))
+        for bone, along in (("UpperLeg", knee - hip), ("LowerLeg", ankle - knee)):
+            world[:, NAMES.index(side + bone), 0] = np.arctan2(-along[:, 2], -along[:, 1])
+        local[:, NAMES.index(f"{side}UpperArm")] = wxyz(Rotation.from_euler("z", down, degrees=True))
+        for bone, parent in (("UpperLeg", "hips"), ("LowerLeg", f"{side}UpperLeg"), ("Foot", f"{side}LowerLeg")):
+            j = NAMES.index(side + bone)
+            local[:, j] = wxyz(Rotation.from_rotvec(world[:, j] - world[:, NAMES.index(parent)]))
+    contacts = np.repeat(planted, 2, axis=1).astype(float)
+    pelvis = at[:, walker.JOINTS.index("pelvis")]
+    return Motion(rig=humanoid_rig(lengths), fps=Fraction(fps), local_wxyz=local, root_m=pelvis, contacts=contacts)
