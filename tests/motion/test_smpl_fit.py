@@ -90,7 +90,7 @@ def test_noise_is_averaged_over_bones_and_frames() -> None:
 def test_missing_joints_do_not_spoil_those_that_were_seen() -> None:
     """Catches NaN that spreads, guessed places that pull, and a joint that no frame shows."""
     model = made_model("smpl")
-    truth = moving(model, frames=60)
+    truth = moving(model, frames=60, wild=0.25)
     xyz_m = smpl_joints_m(truth, model)
     seen = (np.random.default_rng(2).random(xyz_m.shape[:2]) > 0.1).astype(float)
     seen[:, model.skeleton.index("spine2")] = 0.0

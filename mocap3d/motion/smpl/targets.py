@@ -8,7 +8,7 @@ those that would only mislead are left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -52,6 +52,10 @@ class Targets:
     xyz_m: Floats
     weights: Floats
     apart_m: Floats
+
+    def part(self, frames: NDArray[np.int64]) -> Targets:
+        """The same in some of the frames."""
+        return replace(self, xyz_m=self.xyz_m[frames], weights=self.weights[frames])
 
     @property
     def known(self) -> NDArray[np.bool_]:
