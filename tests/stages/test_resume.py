@@ -316,3 +316,28 @@ def test_what_cannot_be_solved_changes_nothing(folder, solved):
     with pytest.raises(mocap3d.InputError, match="no joint was seen"):
         solved(folder)
     assert bytes_in(folder) == before
+
+
+def test_a_shot_without_people(captured, tmp_path, solved, same_motion):
+    """Catches shots, grounds and cameras counted apart when one shot shows nobody, and its camera lost."""
+    lens = replace(captured.cameras[0], cam_from_world=np.eye(4))
+    two = replace(
+        captured,
+        shots=(mocap3d.Shot(start=30, stop=40), *captured.shots),
+        cameras=(lens, *captured.cameras),
+        grounds=(None, *captured.grounds),
+        performances=(replace(captured.performances[0], shot=1),),
+    )
+    two.save_stages(tmp_path / "two")
+    assert not (tmp_path / "two" / "shot1-ground.toml").exists()
+    clip, said = solved(tmp_path / "two")
+    assert said == ["nothing has changed: the motion is as it was"]
+    assert same_motion(clip.motion, captured.motion)
+    assert clip.grounds[0] is None
+    settings = tmp_path / "two" / "settings.toml"
+    settings.write_text(settings.read_text().replace('"auto"', '"off"'))
+    clip, said = solved(tmp_path / "two")
+    assert said[0] == "foot_lock changed to off: solving everybody again"
+    assert clip.settings["foot_lock"] == "off"
+    assert not same_motion(clip.motion, captured.motion)
+    assert solved(tmp_path / "two")[1] == ["nothing has changed: the motion is as it was"]
