@@ -49,7 +49,7 @@ def test_the_line_and_the_tables(benchmark, monkeypatch, capsys):
     assert line["figures"]["mean_foot_skate_mm_per_s"] == 12.0
     assert line["against"]["mean_foot_skate_mm_per_s"] == 120.0
     assert line["against"]["walk_penetration_mm"] == 4.0  # joints have no soles: the motion before the lock counts
-    assert line["ratio"]["walk_penetration_mm"] == 4000.0
+    assert line["ratio"]["walk_penetration_mm"] == 40.0
     rows = [row for row in printed if row.startswith("| foot skate ")]
     assert [[cell.strip() for cell in row.split("|")[2:-1]] for row in rows] == [
         ["80.0 mm/s", "60.0 mm/s", "8.0 mm/s", "2.0 mm/s"],
