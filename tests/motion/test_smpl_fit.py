@@ -137,6 +137,16 @@ def test_elbows_and_knees_are_hinges_and_the_spine_shares_its_twist() -> None:
     np.testing.assert_allclose(spine, np.degrees(0.2), atol=6)
 
 
+def test_a_knee_that_seems_to_bend_forwards_does_not_turn_the_leg_round() -> None:
+    """Catches a thigh that flips by 180 degrees when noise pushes the knee of a straight leg back."""
+    model = made_model("smpl")
+    poses = np.zeros((1, 24, 3))
+    poses[:, model.skeleton.index("left_knee"), 0] = -0.5
+    truth = replace(moving(model, frames=1), poses_rotvec=poses, betas=np.zeros(10))
+    found = fit_smpl(shown(smpl_joints_m(truth, model), model.skeleton), model, betas=np.zeros(10))
+    assert np.degrees(np.linalg.norm(found.poses_rotvec[0, model.skeleton.index("left_hip")])) < 20
+
+
 def test_a_motion_on_the_models_joints_is_taken_over_exactly() -> None:
     """Catches a fit where none is needed, and joints that are taken by their order instead of their name."""
     model = made_model("smplx")
