@@ -11,9 +11,9 @@ Each video is captured once: the demo clip, and the four views of one person. Si
 
 All columns of a video are judged with the same contacts, those found in the motion as it was solved: otherwise a
 version whose feet slide fast would pass for one whose feet do not stand. What they stand on is theirs for motions of
-something else, whose floor may be at another height; for that reason the picture is not asked about them. The figures are those of
-`mocap3d info`; docs/quality.md says what they mean. The JSON line compares "auto" with "lifted", or where joints have
-no such figure with "off".
+something else, whose floor may be at another height; for that reason the picture is not asked about them. The figures
+are those of `mocap3d info`; docs/quality.md says what they mean. The JSON line compares "auto" with "lifted", or where
+joints have no such figure with "off".
 """
 
 from __future__ import annotations
