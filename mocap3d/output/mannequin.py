@@ -9,6 +9,7 @@ write_glb(motion, "walk.glb", mesh=mesh)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,15 +22,16 @@ from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import rotation_between, wxyz_rotate
 from mocap3d.base.skeleton import ROOT
 from mocap3d.base.skeletons import HUMANOID_22
-from mocap3d.output.mannequin_figure import MATERIALS, figure
+from mocap3d.output.mannequin_figure import MATERIALS, SHORTS, figure
 from mocap3d.output.mannequin_landmarks import find_landmarks
-from mocap3d.output.mannequin_shapes import Part, ellipsoid, joined, loft, outward_normals
+from mocap3d.output.mannequin_shapes import Part, blended_normals, ellipsoid, joined, loft, outward_normals
 
 __all__ = ["mannequin"]
 
 Floats = NDArray[np.float64]
 
 _BONES: Final = (Material(name="bones", rgb=(0.54, 0.43, 0.35)), Material(name="joints", rgb=(0.045, 0.22, 0.27)))
+_SEAM: Final = 0.04  # statures around the seam of legs and trunk in which they are lit alike
 _LONE_JOINT_M: Final = 0.05  # radius of the ball when a rig has no bone to measure
 
 
@@ -62,7 +64,7 @@ def mannequin(rig: Rig, roles: Mapping[int, str] | None = None) -> SkinnedMesh:
     weights = np.zeros((len(part.vertices), len(rig.skeleton)))
     for k, j in enumerate(body.joint):
         weights[:, j] += part.weights[:, k]
-    return _mesh(
+    mesh = _mesh(
         Part(
             vertices=part.vertices @ body.world_from_body.T + body.origin,
             triangles=part.triangles,
@@ -71,6 +73,9 @@ def mannequin(rig: Rig, roles: Mapping[int, str] | None = None) -> SkinnedMesh:
         ),
         MATERIALS,
     )
+    shorts = np.unique(mesh.triangles[mesh.material == SHORTS])  # where legs leave the trunk
+    normals = blended_normals(mesh.vertices_m, mesh.normals, shorts, _SEAM * body.stature)
+    return replace(mesh, normals=normals)
 
 
 def _mesh(part: Part, materials: tuple[Material, ...]) -> SkinnedMesh:

@@ -14,7 +14,7 @@ from mocap3d.output.mannequin_landmarks import TRUNK_HEIGHTS, Landmarks
 from mocap3d.output.mannequin_shapes import Part, joined, loft, smoothstep
 from mocap3d.output.mannequin_weld import ARM_SIDES, TRUNK_SIDES, sewn
 
-__all__ = ["MATERIALS", "figure"]
+__all__ = ["MATERIALS", "SHORTS", "figure"]
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ MATERIALS: Final = (
 )
 """What the figure is made of; the parts name them by index."""
 
-_BODY, _SHIRT, _SHORTS, _SHOES = range(4)
+_BODY, _SHIRT, SHORTS, _SHOES = range(4)
 
 # height | half width | front | back                                  the trunk, from the crotch into the skull
 _TRUNK: Final = np.array([
@@ -154,7 +154,7 @@ def _trunk(body: Landmarks) -> Part:
     ends = np.array([_on_trunk(body, height) for height in _TRUNK_ENDS])
     part = loft(centers, frames, radii, ends, sides=TRUNK_SIDES)
     vertex_heights = np.concatenate([np.repeat(heights, TRUNK_SIDES), _TRUNK_ENDS])
-    material = np.where(_of_triangles(part, vertex_heights) < _WAIST, _SHORTS, _SHIRT)
+    material = np.where(_of_triangles(part, vertex_heights) < _WAIST, SHORTS, _SHIRT)
     material[_of_triangles(part, vertex_heights) > _COLLAR] = _BODY
     weights = _trunk_weights(vertex_heights, part.vertices / s)
     return Part(vertices=part.vertices, triangles=part.triangles, weights=weights, material=material)
@@ -224,7 +224,7 @@ def _leg(body: Landmarks) -> Part:
     steps = np.array([-0.15, 2.07])
     part = loft(centers, frames, table[:, 1:], _along(path, steps)[0], sides=12)
     along = np.concatenate([np.repeat(table[:, 0], 12), steps])
-    material = np.where(_of_triangles(part, along) < _HEM, _SHORTS, _BODY)
+    material = np.where(_of_triangles(part, along) < _HEM, SHORTS, _BODY)
     weights = _chain_weights(along, ("hips", "leftUpperLeg", "leftLowerLeg", "leftFoot"), _LEG_BLENDS)
     return Part(vertices=part.vertices, triangles=part.triangles, weights=weights, material=material)
 

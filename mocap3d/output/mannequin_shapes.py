@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-__all__ = ["Part", "ellipsoid", "joined", "loft", "outward_normals", "smoothstep"]
+__all__ = ["Part", "blended_normals", "ellipsoid", "joined", "loft", "outward_normals", "smoothstep"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -115,6 +116,31 @@ def outward_normals(vertices: Floats, triangles: Indices) -> Floats:
         np.add.at(sums, triangles[:, corner], faces)
     lengths = np.linalg.norm(sums, axis=-1, keepdims=True)
     return np.where(lengths > 0, sums / np.where(lengths > 0, lengths, 1.0), [0.0, 1.0, 0.0])
+
+
+def blended_normals(vertices: Floats, normals: Floats, which: Indices, radius: float) -> Floats:
+    """Average the normals of some vertices with those nearby that look the same way, whatever surface they are on.
+
+    Where two surfaces of one material cross, light then falls on both alike, and the seam is not seen.
+
+    Args:
+        vertices: (V, 3) metres.
+        normals: (V, 3) unit vectors.
+        which: (K,) the vertices that take part.
+        radius: metres; the weight falls to 0 there.
+
+    Returns:
+        (V, 3) unit vectors.
+    """
+    tree = cKDTree(vertices[which])
+    pairs = tree.query_pairs(radius, output_type="ndarray")
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    here, there = which[pairs[:, 0]], which[pairs[:, 1]]
+    apart = np.linalg.norm(vertices[here] - vertices[there], axis=-1) / radius
+    alike = np.einsum("nk,nk->n", normals[here], normals[there]).clip(0.0)
+    sums = normals.copy()
+    np.add.at(sums, here, ((1 - apart) ** 2 * alike)[:, None] * normals[there])
+    return np.asarray(sums / np.linalg.norm(sums, axis=-1, keepdims=True))
 
 
 def smoothstep(value: Floats, low: float, high: float) -> Floats:

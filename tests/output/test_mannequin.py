@@ -10,6 +10,7 @@ import pytest
 import trimesh
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.errors import InputError
@@ -21,6 +22,8 @@ from mocap3d.base.rig import Rig, Tip
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.mannequin import mannequin
+from mocap3d.output.mannequin_figure import SHORTS
+from mocap3d.output.mannequin_shapes import blended_normals, outward_normals
 from mocap3d.output.presets import dress, preset_named, preset_names, roles
 
 ROLES = dict(enumerate(HUMANOID_22.joint_names))
@@ -377,3 +380,35 @@ def test_roles_that_cannot_be_are_refused(wrong):
     """Catches an index error deep inside, or a role that is silently ignored."""
     with pytest.raises(InputError, match="cannot be"):
         mannequin(HUMANOID_RIG, wrong)
+
+
+def test_light_falls_alike_on_surfaces_that_cross():
+    """Catches a seam that is seen, sides of a sheet that take each other's light, and others that change."""
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.uniform(size=(400, 3)) * [1, 0.01, 1]] * 3)
+    tilted = [np.array([np.sin(angle), np.cos(angle), 0.0]) for angle in (0.3, -0.3)]
+    normals = np.repeat([*tilted, -tilted[0]], 400, axis=0)
+    kept = np.arange(1200)[np.arange(1200) % 400 < 300]
+    found = blended_normals(points, normals, kept, 0.3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-12)
+    both = kept[kept < 800]
+    assert np.abs(found[both, 0]).max() < 0.3 * np.sin(0.3)
+    np.testing.assert_allclose(found[kept[kept >= 800]], normals[kept[kept >= 800]], atol=1e-12)
+    others = np.setdiff1d(np.arange(1200), kept)
+    np.testing.assert_array_equal(found[others], normals[others])
+
+
+def test_the_legs_leave_the_shorts_without_a_seam(figure):
+    """Catches legs that look like those of a doll: where they cross the trunk, both are lit alike."""
+    shorts = np.unique(figure.triangles[figure.material == SHORTS])
+    plain = outward_normals(figure.vertices_m, figure.triangles)
+    near = [pair for pair in cKDTree(figure.vertices_m[shorts]).query_pairs(0.02) if _apart(plain, shorts, pair) < 60]
+    assert np.mean([_apart(figure.normals, shorts, pair) for pair in near]) < 0.75 * np.mean(
+        [_apart(plain, shorts, pair) for pair in near]
+    )
+
+
+def _apart(normals, which, pair):
+    """Degrees between the normals of two vertices."""
+    a, b = normals[which[list(pair)]]
+    return np.degrees(np.arccos(np.clip(a @ b, -1, 1)))

@@ -98,8 +98,8 @@ def test_usd_by_openusd(duo, tmp_path):
     assert_theirs(duo, names, np.array(places))
 
 
-def test_bvh_by_a_file_for_each(duo, tmp_path):
-    """Catches a second ROOT that no reader of others finds: bvhio sees the first person, and we see both."""
+def test_bvh_has_a_root_for_each(duo, tmp_path):
+    """Catches a second ROOT that is lost, or joints of the same name in one file."""
     output.write(duo, tmp_path / "duo.bvh")
     assert (tmp_path / "duo.bvh").read_text().count("ROOT ") == 2
     found = split(output.read(tmp_path / "duo.bvh"))
