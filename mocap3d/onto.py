@@ -18,7 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from mocap3d.base.errors import InputError, Mocap3dWarning
+from mocap3d.base.feet import sole_points
 from mocap3d.base.humanoid import HUMANOID_RIG
+from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import resampled
@@ -38,6 +40,7 @@ BoneMapLike = str | os.PathLike[str] | Roles
 
 _UNITS_M: Final = ((3.0, 1.0), (10.0, 0.1), (23.0, 0.0254 / 0.45), (45.0, 0.0254), (300.0, 0.01), (np.inf, 0.001))
 """Legs of up to so many units -> metres per unit: metres, decimetres, CMU's, inches, centimetres, millimetres."""
+_LYING, _STEADY = 0.4, 0.7  # of the mean direction from feet to neck: how far up it points, and how steady it is
 _FLOOR_WITHIN_M: Final = 0.15  # what people of 1.70 m stand on at this height or less is the floor, read wrongly
 
 
@@ -202,19 +205,38 @@ def read_rig(path: str | os.PathLike[str]) -> Rig:
 
 
 def _understood(motion: Motion, roles: Roles) -> Motion:
-    """Find the contacts of somebody from a file, and put the soles on the floor if they miss it by little.
+    """Find the contacts of somebody from a file, and put soles on the floor that miss it by little or lie below.
 
     Both on a body of usual size: speeds and heights mean the same for giants and in files that do not say their unit.
     """
     usual = retarget_rig(motion, HUMANOID_RIG, source_roles=roles, target_roles=None)
+    _doubt_up(usual)
     contacts = find_contacts(usual)
-    stands = contacts >= 0.5
-    heights_m = support_heights_m(usual, contacts)[stands]
+    heights_m = support_heights_m(usual, contacts)[contacts >= 0.5]
     near = heights_m[np.abs(heights_m) < _FLOOR_WITHIN_M]
-    root_m = motion.root_m
-    if len(near):
-        root_m = root_m - [0.0, float(np.median(near)) / legs_ratio(motion.rig, HUMANOID_RIG, roles), 0.0]
+    floor_m = float(np.median(near)) if len(near) else min(_lowest_m(usual), 0.0)
+    root_m = motion.root_m - [0.0, floor_m / legs_ratio(motion.rig, HUMANOID_RIG, roles), 0.0]
     return replace(motion, root_m=root_m, contacts=contacts)
+
+
+def _lowest_m(usual: Motion) -> float:
+    """How deep the soles get, but for a few frames."""
+    return float(np.quantile(sole_points(usual)[..., 1].min(axis=1), 0.05))
+
+
+def _doubt_up(usual: Motion) -> None:
+    """Say so when somebody lies through a whole file: most likely another axis points up there."""
+    world_m, _ = forward(usual)
+    index = usual.rig.skeleton.index
+    feet = (world_m[:, index("leftFoot")] + world_m[:, index("rightFoot")]) / 2
+    along = world_m[:, index("neck")] - feet
+    mean = (along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)).mean(axis=0)
+    if mean[1] < _LYING and np.abs(mean).max() > _STEADY:
+        warnings.warn(
+            "the body lies down all the time: if Z points up in its file, say so (--up Z; up='Z' in Python)",
+            Mocap3dWarning,
+            stacklevel=4,
+        )
 
 
 def _locked(motion: Motion, target: Target, strength: str) -> Motion:

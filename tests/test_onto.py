@@ -10,6 +10,7 @@ from characters import in_a_pose, long_legged, rotation, short_legged, walking, 
 from scipy.spatial.transform import Rotation
 
 from mocap3d import output
+from mocap3d.base.errors import Mocap3dWarning
 from mocap3d.base.feet import sole_points
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward
@@ -89,6 +90,27 @@ def test_without_a_lock_nothing_is_bent():
     held = retarget(skating, "unity", foot_lock="strong").motion
     free = retarget(skating, "unity", foot_lock="off").motion
     assert not np.allclose(held.local_wxyz, free.local_wxyz, atol=1e-4)
+
+
+def test_a_file_in_which_z_points_up(tmp_path):
+    """Catches somebody who walks lying on the back, without a word about it."""
+    motion = replace(walking(seconds=1.0), contacts=None)
+    output.write(motion, tmp_path / "z.bvh", up="Z")
+    with pytest.warns(Mocap3dWarning, match="--up Z"):
+        retarget(output.read(tmp_path / "z.bvh"), "unity", foot_lock="off")
+    made = retarget(output.read(tmp_path / "z.bvh", up="Z"), "unity", foot_lock="off").motion
+    assert forward(made)[0][:, made.rig.skeleton.index("Head"), 1].min() > 1.2
+
+
+@pytest.mark.parametrize("missed_m", [0.1, -0.1, -0.9])
+def test_a_floor_that_is_missed(missed_m):
+    """Catches somebody from a file who wades through the floor or floats above it."""
+    motion = walking(seconds=1.0)
+    moved = replace(motion, root_m=motion.root_m + [0, missed_m, 0], contacts=None)
+    made = retarget(moved, "unity", foot_lock="off")
+    assert abs(sole_points(made.motion, made.roles)[..., 1].min()) < 0.02
+    kept = retarget(replace(moved, contacts=motion.contacts), "unity", foot_lock="off")  # it is known to be so
+    assert abs(sole_points(kept.motion, kept.roles)[..., 1].min() - missed_m) < 0.02
 
 
 @pytest.mark.parametrize(
