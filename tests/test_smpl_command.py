@@ -80,6 +80,14 @@ def test_the_skin_and_presets(take: tuple[SmplModel, Path], tmp_path: Path, capf
     ours, theirs = (xyz[:, b] - xyz[:, a] for xyz, (a, b) in zip(bones, ends, strict=True))
     cosine = (ours * theirs).sum(axis=1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
     assert cosine.min() > 0.999
+    run(tmp_path / "b.fbx", tmp_path / "c.npz", "--as", "smplh", "--body-model", tmp_path / "models")
+    found, truth = read_amass(tmp_path / "c.npz"), read_amass(source)
+    places = [smpl_joints_m(take, model) for take in (found, truth)]
+    forearms = [p[:, model.skeleton.index("left_wrist")] - p[:, model.skeleton.index("left_elbow")] for p in places]
+    cosine = (forearms[0] * forearms[1]).sum(axis=1) / np.prod([np.linalg.norm(f, axis=1) for f in forearms], axis=0)
+    assert cosine.min() > 0.97
+    ways = [np.diff(p[[0, -1]][:, 1:3].mean(axis=1), axis=0) for p in places]  # of the middle between the hips
+    np.testing.assert_allclose(*ways, atol=0.03)
 
 
 def test_what_cannot_be_done_is_said(take: tuple[SmplModel, Path], tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.humanoid import BodyLengths, humanoid_rig
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
-from mocap3d.base.rig import Rig
+from mocap3d.base.roles import Roles, role_joints
+from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.base.smpl import SMPL_MODELS
 
 __all__ = ["AsOption", "Body", "BodyModelOption", "GenderOption", "is_amass"]
@@ -61,7 +62,7 @@ class Body:
         With a preset it comes on mocap3d's humanoid, which presets dress; else on the joints of its body model, whose
         skin goes along where a mesh is wanted.
         """
-        from mocap3d.motion.smpl import smpl_mesh, smpl_to_motion
+        from mocap3d.motion.smpl import SMPL_ROLES, smpl_mesh, smpl_to_motion
         from mocap3d.output import carries_mesh
         from mocap3d.output.amass import read_amass
 
@@ -73,7 +74,7 @@ class Body:
         model = self._model(parameters.model, gender, f"{source} holds", surface=skin)
         motion = smpl_to_motion(parameters, model)
         if options["preset"] is not None:
-            return _on_humanoid(motion), options
+            return _on_humanoid(motion, SMPL_ROLES), options
         if not skin:
             return motion, options
         print("note: the skin is that of the body model and under its licence (docs/smpl.md)", file=sys.stderr)
@@ -115,26 +116,26 @@ def is_amass(path: Path) -> bool:
         return {"poses.npy", "trans.npy"} <= set(archive.namelist())
 
 
-def _on_humanoid(motion: Motion) -> Motion:
-    """A motion on a body model's joints, on mocap3d's humanoid of about that stature, which presets dress."""
+def _on_humanoid(motion: Motion, roles: Roles) -> Motion:
+    """A motion of any body, on mocap3d's humanoid with legs of that length, so that the way stays what it is."""
     from mocap3d.motion.retarget import retarget
-    from mocap3d.motion.smpl import SMPL_ROLES
 
-    body = humanoid_rig(BodyLengths().scaled(_stature_m(motion.rig)))
-    return retarget(motion, body, source_roles=SMPL_ROLES, target_roles=None)
-
-
-def _stature_m(rig: Rig) -> float:
-    """How high the head's top is at rest, when the soles are on the floor."""
-    from mocap3d.base.kinematics import rest_pose
-
-    rest_m, _ = rest_pose(rig)
-    return float(max(rest_m[tip.parent, 1] + tip.offset_m[1] for tip in rig.tips))
+    joints = role_joints(motion.rig, roles)
+    leg = [joints[f"{side}{bone}"] for side in ("left", "right") for bone in ("LowerLeg", "Foot")]
+    average = BodyLengths()
+    scale = motion.rig.bone_lengths_m[leg].sum() / 2 / (average.upper_leg + average.lower_leg)
+    body = humanoid_rig(average.scaled(average.stature_m * scale))
+    return retarget(motion, body, source_roles=roles, target_roles=None)
 
 
 def _on_known_joints(motion: Motion) -> Motion:
-    """A motion on joints that a body model can be fitted to."""
+    """A motion on joints that a body model can be fitted to; of other bodies the bones are found by their names."""
+    from mocap3d.motion.bone_map import propose_bone_map
     from mocap3d.motion.smpl import is_smpl
     from mocap3d.output import as_humanoid
 
-    return motion if is_smpl(motion.rig.skeleton) else as_humanoid(motion)
+    if is_smpl(motion.rig.skeleton):
+        return motion
+    if set(HUMANOID_22.joint_names) <= set(motion.rig.skeleton.joint_names):
+        return as_humanoid(motion)
+    return _on_humanoid(motion, propose_bone_map(motion.rig).roles)
