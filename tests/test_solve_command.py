@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,7 @@ def test_unchanged_stages_give_the_same_file(kept, capsys):
     code, printed, errors = run(capsys, "solve", kept, "-o", kept.parent / "b.bvh")
     assert (code, printed.strip()) == (0, str(kept.parent / "b.bvh"))
     assert "nothing has changed: the motion is as it was" in errors
+    assert re.search(r"^person 1: foot skate \d+\.\d mm/s, .*off the picture \d+\.\d px", errors, re.MULTILINE)
     assert (kept.parent / "b.bvh").read_bytes() == (kept.parent / "a.bvh").read_bytes()
 
 
@@ -55,7 +57,9 @@ def test_repairs_and_summary(kept, capsys):
     ]
     code, printed, errors = run(capsys, "solve", kept, *repairs, "--json")
     assert code == 0, errors
-    assert json.loads(printed)["files"] == []
+    summary = json.loads(printed)
+    assert summary["files"] == []
+    assert summary["people"][0]["quality"]["bone_length_range_mm"] < 1e-6
     assert "left and right swapped in frames 44 to 45" in errors
     assert "left heel planted in frames 40 to 42" in errors
     assert "right heel and right toe lifted in frames 50 to 51" in errors
@@ -71,6 +75,18 @@ def test_a_folder_for_results(kept, capsys):
     code, printed, _ = run(capsys, "solve", kept, "-o", kept.parent / "results", "--preset", "mixamo")
     assert (code, printed.strip()) == (0, str(kept.parent / "results" / "a.bvh"))
     assert "mixamorig:LeftArm" in mocap3d.read(printed.strip()).rig.skeleton.joint_names
+
+
+def test_another_body(kept, capsys):
+    """Catches a body that is asked for and left out, and a preset that dresses its motion twice."""
+    target = kept.parent / "b.bvh"
+    code, _, errors = run(capsys, "solve", kept, "-o", target, "--onto", "ue5", "--root", "root")
+    assert code == 0, errors
+    motion = mocap3d.read(target)
+    assert {"root", "pelvis", "thigh_l"} <= set(motion.rig.skeleton.joint_names)
+    assert len(motion) == 12
+    code, _, errors = run(capsys, "solve", kept, "-o", target, "--onto", "ue5", "--preset", "ue5")
+    assert code == 2
 
 
 @pytest.mark.parametrize(

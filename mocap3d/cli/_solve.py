@@ -77,6 +77,8 @@ def solve_command(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same
         clip = solve_stages(folder, device=device, say=_say)
+    if look["onto"] is not None:
+        look["onto"].foot_lock = str(clip.settings["foot_lock"])
     summary = save_clip(clip, job, look, set(), quiet=as_json)
     if as_json:
         print(json.dumps(summary, indent=2))
