@@ -17,14 +17,13 @@ Wrists and toes are not observed: hands and toes stay at rest on forearm and foo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
-from mocap3d.base.contacts import foot_contacts
 from mocap3d.base.errors import InputError
 from mocap3d.base.feet import sole_points
 from mocap3d.base.joint_limits import clamped
@@ -34,6 +33,7 @@ from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, wxyz_continuous
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.motion.body import rig_from
+from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.gauss_newton import minimised
 from mocap3d.motion.landmarks import landmarks
 from mocap3d.motion.observations import Markers, markers_of, refined, sole_markers
@@ -53,7 +53,11 @@ _CHOICES: Final = {  # the points that show a part of the body: the first that a
     "head": ("face", "nose *_eye *_ear", "nose *_ear", "head_top", "head"),
 }
 _WITHIN: Final = {"left arm": "upper body", "right arm": "upper body", "head": "upper body"}
-_WILD_M, _WILD_S = 0.12, 0.12
+_WILD_M, _WILD_S = 0.12, 0.12  # further than this from most frames within so many seconds
+_STANDS: Final = 0.5
+_CONTACT_ROUNDS: Final = 2  # the places where heel and toe of a foot stand depend on each other
+_DOUBT_FOUND_M, _DOUBT_GIVEN_M = 0.03, 0.1  # contacts are doubted where positions say that a foot is elsewhere
+_SINKS_M: Final = 0.02  # soles of a rig are not those of the shoes: this far they are moved onto what they stand on
 # Doubt comes gradually, or a bad start would make good observations look like outliers: (factor on the distance from
 # which positions are doubted, steps).
 _GRADUALLY: Final = ((8.0, 2), (2.5, 2))
@@ -76,6 +80,7 @@ def solve(
     rig: Rig | None = None,
     height_m: float = 1.70,
     contacts: NDArray[np.float64] | None = None,
+    hint: NDArray[np.float64] | None = None,
     start_frame: int = 0,
     settings: SolveSettings | None = None,
 ) -> Motion:
@@ -88,6 +93,7 @@ def solve(
         height_m: stature, for what the clip does not show of the body.
         contacts: (T, 4) in 0..1, left heel, left toe, right heel, right toe: held still from 0.5 on, and kept on the
             motion. None finds them on a first solution.
+        hint: (T, 4) what a network thinks of the contacts, where they are to be found.
         start_frame: frame of the source that frame 0 stands for.
         settings: weights and thresholds.
 
@@ -102,7 +108,31 @@ def solve(
     rig = rig_from(pose, height_m, symmetric=settings.symmetric) if rig is None else rig
     unseen = unobserved(pose, settings)
     points = landmarks(_without_wild_frames(pose), height_m)
-    local, root_m = analytic_start(points, rig, float(pose.fps), unseen, settings.start)
+    start = analytic_start(points, rig, float(pose.fps), unseen, settings.start)
+    problem, local, root_m = _without_contacts(pose, rig, start, unseen, settings)
+    motion = _motion(rig, pose, local, root_m, start_frame, settings)
+    if "lower body" in unseen:
+        return replace(motion, contacts=np.zeros((len(pose), 4)) if contacts is None else contacts)
+    std_m, doubt_m = settings.contact_std_m, _DOUBT_GIVEN_M
+    if contacts is None:
+        contacts = find_contacts(motion, hint=hint)
+        std_m, doubt_m = 2 * std_m, _DOUBT_FOUND_M
+    if settings.contact_std_m > 0 and (contacts >= _STANDS).any():
+        height_m = _sole_heights_m(motion, contacts)
+        for _ in range(_CONTACT_ROUNDS):
+            stand_m = sole_points(motion)
+            stand_m[..., 1] = height_m
+            problem = _with_contacts(problem, stand_m, contacts, std_m, doubt_m)
+            local, root_m = minimised(problem, local, root_m, replace(settings.steps, iterations=2))
+            motion = _motion(rig, pose, local, root_m, start_frame, settings)
+    return replace(motion, contacts=contacts)
+
+
+def _without_contacts(
+    pose: Pose3D, rig: Rig, start: tuple[Floats, Floats], unseen: Collection[str], settings: SolveSettings
+) -> tuple[Problem, Floats, Floats]:
+    """Solve by what was observed alone; the last four markers, the soles, are free."""
+    local, root_m = start
     markers = markers_of(pose.skeleton, rig) + sole_markers(rig)
     problem = problem_of(pose, rig, markers, local, unseen, settings)
     problem = _with_offsets(problem, markers.only_rough(), local, root_m)
@@ -110,16 +140,7 @@ def solve(
         gentle = replace(problem, scale_m=doubt * problem.scale_m)
         local, root_m = minimised(gentle, local, root_m, replace(settings.steps, iterations=iterations))
     problem = _with_offsets(problem, markers, local, root_m)
-    local, root_m = minimised(problem, local, root_m, settings.steps)
-    motion = _motion(rig, pose, local, root_m, start_frame, settings)
-    legs_seen = "lower body" not in unseen
-    if contacts is None:
-        contacts = foot_contacts(sole_points(motion), pose.fps, up=[0, 1, 0]) if legs_seen else np.zeros((len(pose), 4))
-    if legs_seen and settings.contact_std_m > 0 and (contacts > 0.5).any():
-        problem = _with_contacts(problem, motion, contacts, settings.contact_std_m)
-        local, root_m = minimised(problem, local, root_m, settings.steps)
-        motion = _motion(rig, pose, local, root_m, start_frame, settings)
-    return replace(motion, contacts=contacts)
+    return problem, *minimised(problem, local, root_m, settings.steps)
 
 
 def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None) -> None:
@@ -140,17 +161,23 @@ def _columns(pose: Pose3D, names: str) -> list[int]:
 
 def _without_wild_frames(pose: Pose3D) -> Pose3D:
     """Take joints out of the start where they leave their own path for a few frames, as a swapped leg does."""
-    window = 2 * round(_WILD_S * float(pose.fps)) + 1
-    if window < 3 or len(pose) < window:
-        return pose
-    filled = np.where(np.isnan(pose.xyz_m), 0.0, pose.xyz_m)
-    away = np.linalg.norm(filled - median_filter(filled, size=(window, 1, 1), mode="nearest"), axis=-1)
-    known = np.isfinite(pose.xyz_m).all(axis=-1)
-    usual = np.nanmedian(np.where(known, away, np.nan), axis=0) if known.any(axis=0).all() else 0.0
-    wild = known & (away > np.maximum(_WILD_M, 8 * usual))
-    xyz_m, confidence = pose.xyz_m.copy(), np.where(wild, 0.0, pose.confidence)
-    xyz_m[wild] = np.nan
-    return replace(pose, xyz_m=xyz_m, confidence=confidence)
+    away = _apart_m(pose.xyz_m, _WILD_S * float(pose.fps), pose.xyz_m)
+    # A fast hand is far from where it was, but so it is in the frames around.
+    usual = _apart_m(away[..., None], _WILD_S * float(pose.fps))
+    wild = np.isfinite(away) & (away > _WILD_M) & (away > 3 * usual)
+    xyz_m = np.where(wild[..., None], np.nan, pose.xyz_m)
+    return replace(pose, xyz_m=xyz_m, confidence=np.where(wild, 0.0, pose.confidence))
+
+
+def _apart_m(values: Floats, reach_frames: float, origin: Floats | float = 0.0) -> Floats:
+    """(T, J) the median, over nine frames around each, of how far ``values`` (T, J, k) are from ``origin`` there."""
+    frames = len(values)
+    steps = np.unique(np.round(np.linspace(-reach_frames, reach_frames, 9)).astype(int))
+    around = np.clip(np.arange(frames) + steps[:, None], 0, frames - 1)
+    apart = np.linalg.norm(values[around] - origin, axis=-1)  # (9, T, J)
+    known = np.isfinite(apart)
+    ordered = np.sort(np.where(known, apart, np.inf), axis=0)
+    return np.asarray(np.take_along_axis(ordered, known.sum(axis=0)[None] // 2, axis=0)[0])
 
 
 def _with_offsets(problem: Problem, markers: Markers, local: Floats, root_m: Floats) -> Problem:
@@ -166,19 +193,24 @@ def _with_offsets(problem: Problem, markers: Markers, local: Floats, root_m: Flo
     return replace(problem, marker_m=found.offsets_m)
 
 
-def _with_contacts(problem: Problem, motion: Motion, contacts: Floats, std_m: float) -> Problem:
-    """Hold each sole point where it stands, through each contact: at the middle of where it was."""
-    target_m, weight = problem.target_m.copy(), problem.weight.copy()
-    scale_m = problem.scale_m.copy()
-    points = sole_points(motion)
+def _sole_heights_m(motion: Motion, contacts: Floats) -> Floats:
+    """(T, 4) how high soles stand: as high as what they stand on, or nearer to that than they are."""
+    height_m = sole_points(motion)[..., 1]
+    return np.asarray(height_m + np.clip(support_heights_m(motion, contacts) - height_m, -_SINKS_M, _SINKS_M))
+
+
+def _with_contacts(problem: Problem, stand_m: Floats, contacts: Floats, std_m: float, doubt_m: float) -> Problem:
+    """Hold each sole point, through each contact, where ``stand_m`` (T, 4, 3) is on average."""
+    target_m, weight, scale_m = problem.target_m.copy(), problem.weight.copy(), problem.scale_m.copy()
     for k in range(4):
         m = len(problem.bones) - 4 + k
-        standing = contacts[:, k] > 0.5
+        standing = contacts[:, k] >= _STANDS
         edges = np.flatnonzero(np.diff(standing, prepend=False, append=False))
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            target_m[start:stop, m] = np.average(points[start:stop, k], axis=0, weights=contacts[start:stop, k])
+            during = slice(start, stop)
+            target_m[during, m] = np.average(stand_m[during, k], axis=0, weights=contacts[during, k])
         weight[:, m] = np.where(standing, contacts[:, k], 0.0) / std_m**2
-        scale_m[m] = 0.05
+        scale_m[m] = doubt_m
     return replace(problem, target_m=target_m, weight=weight, scale_m=scale_m)
 
 

@@ -29,19 +29,19 @@ _FREE: Final = 1e3  # radians: no pull
 # Joint -> usual angular acceleration, rad/s^2, and the pull to the reference, radians along x, y, z of the joint (one
 # standard deviation; ours, chosen on CMU clips). Elbows bend about y, knees about x: those are free.
 _JOINTS: Final[dict[str, tuple[float, tuple[float, float, float]]]] = {
-    "hips": (20.0, (_FREE, _FREE, _FREE)),
-    "spine": (15.0, (0.5, 0.5, 0.5)),
-    "chest": (15.0, (0.5, 0.5, 0.5)),
-    "upperChest": (15.0, (0.5, 0.5, 0.5)),
-    "neck": (20.0, (0.5, 0.5, 0.5)),
-    "head": (25.0, (0.6, 0.6, 0.6)),
-    "Shoulder": (20.0, (0.2, 0.2, 0.2)),
-    "UpperArm": (40.0, (1.0, 1.0, 1.0)),
-    "LowerArm": (60.0, (0.2, _FREE, 0.2)),
+    "hips": (13.0, (_FREE, _FREE, _FREE)),
+    "spine": (10.0, (0.5, 0.5, 0.5)),
+    "chest": (10.0, (0.5, 0.5, 0.5)),
+    "upperChest": (10.0, (0.5, 0.5, 0.5)),
+    "neck": (13.0, (0.5, 0.5, 0.5)),
+    "head": (16.0, (0.6, 0.6, 0.6)),
+    "Shoulder": (13.0, (0.2, 0.2, 0.2)),
+    "UpperArm": (26.0, (1.0, 1.0, 1.0)),
+    "LowerArm": (40.0, (0.2, _FREE, 0.2)),
     "Hand": (40.0, (0.3, 0.3, 0.3)),
-    "UpperLeg": (30.0, (1.0, 1.0, 1.0)),
-    "LowerLeg": (50.0, (_FREE, 0.2, 0.2)),
-    "Foot": (40.0, (0.6, 0.4, 0.4)),
+    "UpperLeg": (20.0, (1.0, 1.0, 1.0)),
+    "LowerLeg": (32.0, (_FREE, 0.2, 0.2)),
+    "Foot": (26.0, (0.6, 0.4, 0.4)),
     "Toes": (40.0, (0.2, 0.2, 0.2)),
 }
 _FROM_START: Final = ("hips", "UpperArm", "UpperLeg")
@@ -76,7 +76,8 @@ class SolveSettings:
         doubt_m: and only if it is further off than this.
         root_mps2: usual acceleration of the root.
         limit_std_rad: how hard the limits of the joints are, before the rest is cut off; 0 switches limits off.
-        contact_std_m: how firmly heels and toes are held while they stand; 0 leaves them free.
+        contact_std_m: how firmly heels and toes are held while they are said to stand, half as firmly where that was
+            found; 0 leaves them free.
         unseen_share: a part of the body unseen in more than this share of its joints and frames is left at rest.
         symmetric: whether a body that is measured on the clip has left bones as long as right ones.
     """
@@ -89,9 +90,9 @@ class SolveSettings:
     filled_share: float = 0.05
     doubt_std: float = 3.0
     doubt_m: float = 0.06
-    root_mps2: float = 8.0
+    root_mps2: float = 5.0
     limit_std_rad: float = 0.01
-    contact_std_m: float = 0.003
+    contact_std_m: float = 0.001
     unseen_share: float = 0.7
     symmetric: bool = True
 

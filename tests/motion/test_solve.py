@@ -1,90 +1,19 @@
 import dataclasses
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from solved_people import SAME, joints_of, swinging_angles, world_pose
 from walker import walk
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward, tip_positions
-from mocap3d.base.pose import Pose3D
 from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20
 from mocap3d.motion.solve import SolveSettings, solve, unobserved
 from mocap3d.motion.start import StartSettings
 
 RAW = SolveSettings(start=StartSettings(smoothing_s=0.0), smoothness=0.05, contact_std_m=0.0)
-
-# Where a joint of the rig must come to lie, by the joint of the lifter that it stands for.
-SAME = {"pelvis": "hips", "spine": "chest", "thorax": "neck", "neck": "head"} | {
-    f"{side}_{joint}": f"{side}{bone}"
-    for side in ("left", "right")
-    for joint, bone in {
-        "hip": "UpperLeg",
-        "knee": "LowerLeg",
-        "ankle": "Foot",
-        "shoulder": "UpperArm",
-        "elbow": "LowerArm",
-        "wrist": "Hand",
-    }.items()
-}
-
-
-def world_pose(xyz_m, confidence=None, fps=30):
-    """Joints in the world, all seen unless told otherwise."""
-    shape = xyz_m.shape[:2]
-    return Pose3D(
-        xyz_m=xyz_m,
-        confidence=np.ones(shape) if confidence is None else confidence,
-        std_m=np.full(shape, 0.03),
-        views=np.ones(shape),
-        fps=Fraction(fps),
-        skeleton=LIFTER_20,
-        frame="world",
-    )
-
-
-def swinging_angles(frames=90):
-    """Local rotation vectors (T, 22, 3) of somebody who walks with bent knees and elbows while turning around."""
-    turn = np.zeros((frames, 22, 3))
-    t = np.arange(frames) / 30
-    swing = np.sin(2 * np.pi * t)
-    turn[:, HUMANOID_22.index("hips"), 1] = 2 * np.pi * t / 3
-    turn[:, HUMANOID_22.index("chest"), 1] = 0.2 * swing
-    turn[:, HUMANOID_22.index("head"), 1] = 0.4 * swing
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        turn[:, HUMANOID_22.index(f"{side}UpperLeg"), 0] = -0.5 * sign * swing
-        turn[:, HUMANOID_22.index(f"{side}LowerLeg"), 0] = 0.7 + 0.3 * sign * swing
-        turn[:, HUMANOID_22.index(f"{side}Foot"), 0] = 0.2 * swing
-        turn[:, HUMANOID_22.index(f"{side}UpperArm"), 2] = -1.2 * sign
-        turn[:, HUMANOID_22.index(f"{side}LowerArm"), 1] = -(0.8 + 0.2 * swing) * sign
-    return turn
-
-
-def joints_of(turn, root_m):
-    """Forward kinematics with SciPy, one joint after another: (T, 20, 3) lifter joints."""
-    frames = len(turn)
-    place, rotation = np.zeros((frames, 22, 3)), {}
-    for j, parent in enumerate(HUMANOID_22.parents):
-        local = Rotation.from_rotvec(turn[:, j])
-        if parent < 0:
-            place[:, j], rotation[j] = root_m, local
-        else:
-            place[:, j] = place[:, parent] + rotation[parent].apply(HUMANOID_RIG.offsets_m[j].copy())
-            rotation[j] = rotation[parent] * local
-    tips = {
-        tip.name: place[:, tip.parent] + rotation[tip.parent].apply(tip.offset_m.copy()) for tip in HUMANOID_RIG.tips
-    }
-    out = np.zeros((frames, 20, 3))
-    for joint, bone in SAME.items():
-        out[:, LIFTER_20.index(joint)] = place[:, HUMANOID_22.index(bone)]
-    for side in ("left", "right"):
-        out[:, LIFTER_20.index(f"{side}_toe")] = tips[f"{side}ToesTip"]
-    head = HUMANOID_22.index("head")
-    out[:, LIFTER_20.index("head")] = tips["headTop"]
-    out[:, LIFTER_20.index("face")] = (place[:, head] + tips["headTop"]) / 2 + rotation[head].apply([0, 0, 0.2])
-    return out
 
 
 def test_recovers_the_rotations_that_made_the_joints():
@@ -259,9 +188,10 @@ def test_smoothing_passes_human_motion():
     gains = []
     for hertz in (2, 4, 12):
         moved = joints + 0.05 * np.sin(2 * np.pi * hertz * t)[:, None, None] * [0, 1, 0]
-        gains.append(np.ptp(solve(world_pose(moved, fps=60)).root_m[60:240, 1]) / 0.1)
+        free = SolveSettings(contact_std_m=0.0)
+        gains.append(np.ptp(solve(world_pose(moved, fps=60), settings=free).root_m[60:240, 1]) / 0.1)
     assert gains[0] > 0.9
-    assert 0.6 < gains[1] < 0.9
+    assert 0.4 < gains[1] < 0.9
     assert gains[2] < 0.15
 
 
