@@ -309,3 +309,17 @@ def test_quaternions_of_any_length_are_the_same_rotation() -> None:
     """Catches overflow and underflow in the norm."""
     for length in (1e-200, 1e-3, 1.0, 1e200):
         np.testing.assert_allclose(rot.wxyz_normalized(np.array([1.0, 1, 1, 1]) * length), 0.5, atol=1e-15)
+
+
+def test_heading_is_the_turn_about_the_vertical() -> None:
+    """Catches a heading that leans with the body, flips its sign, or is lost upside down."""
+    yaw = np.linspace(-4.0, 4.0, 50)
+    turned = Rotation.from_euler("y", yaw[:, None])
+    lean = Rotation.from_rotvec(np.column_stack([np.sin(yaw), 0 * yaw, np.cos(yaw)]))
+    found = rot.wxyz_heading(np.roll((turned * lean).as_quat(), 1, axis=-1))
+    np.testing.assert_allclose(
+        (turned.inv() * Rotation.from_quat(np.roll(found, -1, axis=-1))).magnitude(), 0, atol=1e-9
+    )
+    assert (np.sum(found[1:] * found[:-1], axis=-1) > 0).all()
+    over = np.array([[math.cos(0.5), 0, math.sin(0.5), 0], [0.0, 1, 0, 0], [0.0, 0, 0, 1]])
+    np.testing.assert_allclose(rot.wxyz_heading(over), np.tile(over[0], (3, 1)), atol=1e-12)

@@ -356,6 +356,11 @@ def test_a_preset_of_ones_own(tmp_path, wild):
         ('x = "left"\nz = "front"', 'x = "left"\nz = "right"', "axes.world"),
         ("floor = true", "floor = false", "'ground'.*floor"),
         ('tip = "hat"', "tip = 3", "'top'.*tip"),
+        ("sources = []", "sources = []\nbody = 3", "body must be a table"),
+        ("sources = []", "sources = []\nbody = { stature_m = 1.8 }", "body: source is missing"),
+        ("sources = []", 'sources = []\nbody = { source = "me", arm = 0.3 }', "body holds the unknown key 'arm'"),
+        ("sources = []", 'sources = []\nbody = { source = "me", upper_arm = -1 }', "body: upper_arm"),
+        ("sources = []", 'sources = []\nbody = { source = "me", upper_arm = 0 }', "upper_arm must be finite"),
         ("bones = [", "bones = 3 #", "TOML"),
         ("sources = []", "sources = [" * 5000, "TOML"),
     ],
@@ -373,3 +378,18 @@ def test_a_preset_that_is_not_there(tmp_path):
     """Catches an OSError that reaches the user."""
     with pytest.raises(InputError, match="cannot read"):
         load_preset(tmp_path / "none.toml")
+
+
+def test_the_body_of_a_preset(tmp_path):
+    """Catches lengths that are not the ones of the file, and a stature that undoes them."""
+    path = tmp_path / "mine.toml"
+    body = '[body]\nsource = "a tape measure"\nstature_m = 3.4\nupper_arm = 0.5\n\n[axes.world]'
+    path.write_text(OWN.replace("[axes.world]", body, 1), encoding="utf-8")
+    preset = load_preset(path)
+    lengths = preset.body.bone_lengths_m
+    assert lengths[HUMANOID_22.index("leftLowerArm")] == pytest.approx(0.5)
+    assert lengths[HUMANOID_22.index("leftFoot")] == pytest.approx(
+        2 * HUMANOID_RIG.bone_lengths_m[HUMANOID_22.index("leftFoot")]
+    )
+    path.write_text(OWN, encoding="utf-8")
+    np.testing.assert_allclose(load_preset(path).body.offsets_m, HUMANOID_RIG.offsets_m)
