@@ -53,7 +53,7 @@ class FootLockSettings:
 
     Attributes:
         fade_s: corrections fade out within this time before and after a contact.
-        hips_s: the hips begin to give way so long before they must.
+        hips_s: the hips begin to give way between one and two times so long before they must.
         hips_drop_m: how far the hips give way at most.
         most_drift_m: "auto" leaves a contact alone in which the point moves further than this (nine tenths of the
             frames) from its place: it slides.

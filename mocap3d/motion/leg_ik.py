@@ -61,8 +61,8 @@ def hips_drop_m(legs: list[LegChain], targets_m: list[Floats], fps: float, *, mo
         targets_m: (T, 3) of each ankle.
         fps: frames per second.
         most_m: never more than this.
-        seconds: the drop begins and ends so long before and after it is needed: a moving maximum, smoothed by a kernel
-            that is no wider (three boxes, a quadratic B-spline), so that it is nowhere less than needed.
+        seconds: it is what is needed at most so long before and after, smoothed by a kernel that reaches no further
+            (three boxes, a quadratic B-spline): nowhere less than needed, and 0 beyond twice this time.
     """
     needed = np.zeros(len(targets_m[0]))
     for leg, target_m in zip(legs, targets_m, strict=True):
