@@ -101,20 +101,20 @@ def lock_feet(
     given = motion.contacts if contacts is None else contacts
     if given is None:
         given = find_contacts(motion, roles=roles)
-    motion = replace(motion, contacts=as_floats("contacts", given, (len(motion), len(CONTACT_POINTS))))
-    assert motion.contacts is not None
-    if strength == "off" or not (motion.contacts >= 0.5).any():
+    sure = as_floats("contacts", given, (len(motion), len(CONTACT_POINTS)))
+    motion = replace(motion, contacts=sure)
+    if strength == "off" or not (sure >= 0.5).any():
         return motion
-    support_m = support_heights_m(motion, motion.contacts, roles)
+    support_m = support_heights_m(motion, sure, roles)
     world_m, world_wxyz = forward(motion)
     both = legs(motion.rig, roles)
     targets = []
     for k, leg in enumerate(both):
         part, rate = slice(2 * k, 2 * k + 2), float(motion.fps)
         points = _heel_and_toe(leg, world_m, world_wxyz)
-        stands = motion.contacts[:, part] >= 0.5
+        stands = sure[:, part] >= 0.5
         if strength == "auto":
-            stands = _without_slides(points, motion.contacts[:, part], rate, chosen)
+            stands = _without_slides(points, sure[:, part], rate, chosen)
         places = foot_places(points, stands, support_m[:, part], sole_length_m(leg), rate)
         targets.append(FootTarget(leg, world_m, world_wxyz, places, support_m[:, part], rate, chosen.fade_s))
     return _reached(motion, world_m, world_wxyz, both, targets, roles, chosen)
