@@ -71,6 +71,8 @@ class SolveSettings:
         smoothness: 1 expects the angular accelerations of everyday motion; 2 half of them; 0 takes every frame alone.
         position_std_m: error of positions that even a pose with ``std_m`` 0 has: bones are not rigid.
         unknown_std_m: error of positions whose ``std_m`` is NaN.
+        wandering_std_m: larger errors count as this one. Those of a lifter (wrists: 14 cm) wander slowly; no smoothing
+            removes them, and smoothing as if it did takes the life out of a walk.
         filled_share: weight of what was filled in (finite with confidence 0), beside 1 for what was surely seen.
         doubt_std: from so many standard deviations on, a position is doubted,
         doubt_m: and only if it is further off than this.
@@ -87,6 +89,7 @@ class SolveSettings:
     smoothness: float = 1.0
     position_std_m: float = 0.005
     unknown_std_m: float = 0.02
+    wandering_std_m: float = 0.03
     filled_share: float = 0.05
     doubt_std: float = 3.0
     doubt_m: float = 0.06
@@ -101,7 +104,7 @@ class SolveSettings:
         for name in ("smoothness", "filled_share", "limit_std_rad", "contact_std_m"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("position_std_m", "unknown_std_m", "doubt_std", "doubt_m", "root_mps2"):
+        for name in ("position_std_m", "unknown_std_m", "wandering_std_m", "doubt_std", "doubt_m", "root_mps2"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)}")
 
@@ -158,7 +161,7 @@ def _observed(pose: Pose3D, markers: Markers, settings: SolveSettings) -> tuple[
     xyz_m, confidence = pose.xyz_m[:, columns], pose.confidence[:, columns]
     known = np.isfinite(xyz_m).all(axis=-1) & (columns >= 0)
     std_m = np.where(np.isnan(pose.std_m[:, columns]), settings.unknown_std_m, pose.std_m[:, columns])
-    variance = std_m**2 + settings.position_std_m**2
+    variance = np.minimum(std_m, settings.wandering_std_m) ** 2 + settings.position_std_m**2
     weight = np.where(known, np.maximum(confidence, settings.filled_share) / variance, 0.0)
     usual = np.sqrt([np.median(v[k]) if k.any() else 1.0 for v, k in zip(variance.T, known.T, strict=True)])
     return np.where(known[..., None], xyz_m, 0.0), weight, usual
