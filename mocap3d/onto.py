@@ -23,7 +23,7 @@ from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
-from mocap3d.base.motion_edits import resampled
+from mocap3d.base.motion_edits import resampled, split
 from mocap3d.base.rig import Rig
 from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
 from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, read_bone_map
@@ -128,6 +128,8 @@ def retarget(
         raise InputError(f"root must be one of {', '.join(CARRIERS)}, got {root!r}")
     if foot_lock not in STRENGTHS:
         raise InputError(f"foot_lock must be one of {', '.join(STRENGTHS)}, got {foot_lock!r}")
+    if len(split(motion)) > 1:
+        raise InputError("several people are in this motion: split it (`mocap3d.base.motion_edits.split`)")
     target = onto if isinstance(onto, Target) else load_target(onto, bone_map)
     source_roles = find_roles(motion.rig, source_map)
     if target.preset is not None:

@@ -20,6 +20,8 @@ from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
+from mocap3d.base.rig import Rig
+from mocap3d.base.skeleton import Skeleton
 from mocap3d.onto import find_roles, load_target
 from mocap3d.output.fbx import read_fbx_character
 from mocap3d.output.gltf import read_glb_character
@@ -213,3 +215,17 @@ def test_long_jobs_are_resampled_for_programs_that_want_it():
     """Catches a frame rate that the target's editor does not offer."""
     motion = replace(restless(frames=30), fps=Fraction(59))
     assert mocap3d.retarget(motion, "ue5", foot_lock="off").motion.fps in output.preset_named("ue5").frame_rates
+
+
+def test_a_prop_beside_somebody(source, tmp_path, capsys):
+    """Catches a sword or an IK bone at the root of a file that is taken for a second person."""
+    _, motion = source
+    stick = Skeleton(name="stick", joint_names=("sword", "blade"), parents=(-1, 0), mirror=(0, 1))
+    rest = np.tile([1.0, 0, 0, 0], (2, 1))
+    rig = Rig(skeleton=stick, offsets_m=np.array([[0.0, 0, 0], [0, 1, 0]]), rest_wxyz=rest)
+    sword = Motion(rig=rig, fps=motion.fps, local_wxyz=np.tile(rest, (12, 1, 1)), root_m=motion.root_m, start_frame=7)
+    output.write({"Ann": motion, "prop": sword}, tmp_path / "two.fbx")
+    printed = converted(capsys, tmp_path / "two.fbx", tmp_path / "a.glb", "--onto", "mixamo", "--foot-lock", "off")
+    assert printed.split() == [str(tmp_path / "a.glb")]
+    with pytest.raises(InputError, match="several people"):
+        mocap3d.retarget(output.read(tmp_path / "two.fbx"), "mixamo")

@@ -156,7 +156,7 @@ def _convert_one(
         found, options = body.read(source, target, reading, options)
     elif isinstance(found := read(source, **reading), Motion) and onto.onto is None:
         found, options = _with_body(source, found, target, options)
-    things = _things(found, target, edits)
+    things = _things(found, target, edits, onto)
     paths = [path for path, _ in things]
     if taken := [path for n, path in enumerate(paths) if path in written or path in paths[:n]]:
         raise InputError(f"{taken[0]} would be written twice: rename a file or a person")
@@ -172,12 +172,12 @@ def _convert_one(
 
 
 def _things(
-    found: Motion | Pose3D, target: Path, edits: dict[str, Any]
+    found: Motion | Pose3D, target: Path, edits: dict[str, Any], onto: Onto
 ) -> list[tuple[Path, Motion | Pose3D | dict[str, Motion]]]:
     """What goes into which file."""
     if isinstance(found, Pose3D):
         return [(target, _edited(found, edits, pose_edits))]
-    people = {name: _edited(motion, edits, motion_edits) for name, motion in split(found).items()}
+    people = {name: _edited(motion, edits, motion_edits) for name, motion in onto.bodies(split(found)).items()}
     if len(people) == 1:
         return [(target, next(iter(people.values())))]
     if edits["together"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,6 +131,19 @@ class Onto:
         ]
         if missing and self._target.preset is None:
             print(f"note: {self.onto} has no {', '.join(missing)} (see `mocap3d bones`)", file=sys.stderr)
+
+    def bodies(self, people: Mapping[str, Motion]) -> Mapping[str, Motion]:
+        """Of the roots in a file those that are bodies: a prop or an IK bone beside somebody is nobody."""
+        from mocap3d.onto import find_roles
+
+        if self.onto is None or len(people) == 1:
+            return people
+        found = {}
+        for name, motion in people.items():
+            with contextlib.suppress(InputError):
+                find_roles(motion.rig, self.source_map)
+                found[name] = motion
+        return found or people
 
     def moved(self, motion: Motion) -> Retargeted:
         """Move a motion onto the target.
