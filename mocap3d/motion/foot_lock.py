@@ -99,9 +99,11 @@ def lock_feet(
         raise InputError(f"strength must be one of {', '.join(STRENGTHS)}, got {strength!r}")
     chosen = FootLockSettings() if settings is None else settings
     given = motion.contacts if contacts is None else contacts
-    if given is None:
-        given = find_contacts(motion, roles=roles)
-    sure = as_floats("contacts", given, (len(motion), len(CONTACT_POINTS)))
+    if given is None and strength == "off":
+        return motion
+    sure = as_floats(
+        "contacts", find_contacts(motion, roles=roles) if given is None else given, (len(motion), len(CONTACT_POINTS))
+    )
     motion = replace(motion, contacts=sure)
     if strength == "off" or not (sure >= 0.5).any():
         return motion
