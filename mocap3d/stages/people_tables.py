@@ -53,10 +53,12 @@ class Edit(Generic[Noun]):
     Attributes:
         value: the exact numbers where the file agrees with them, else those of the file.
         changed: the frames in which it does not, counted from 0.
+        completed: whether cells were left open that ``value`` fills in, so that the file does not say all of it.
     """
 
     value: Noun
     changed: tuple[int, ...]
+    completed: bool = False
 
 
 def joint_columns_2d(skeleton: Skeleton) -> list[Column]:
@@ -95,7 +97,8 @@ def read_pose2d(path: Path, known: Pose2D, start_frame: int) -> Edit[Pose2D]:
     joints, by_hand = _placed_by_hand(cells, _cells_2d(known), known.skeleton, 2)
     seen = np.isfinite(joints[..., 0])
     confidence = np.where(seen, np.where(by_hand[..., 2], 1.0, joints[..., 2]), 0.0)
-    return Edit(replace(known, xy_px=joints[..., :2], confidence=confidence), changed)
+    pose = replace(known, xy_px=joints[..., :2], confidence=confidence)
+    return Edit(pose, changed, not _agree(cells, _cells_2d(pose), np.zeros(1)).all())
 
 
 def pose3d_text(pose: Pose3D, start_frame: int) -> str:
@@ -113,7 +116,8 @@ def read_pose3d(path: Path, known: Pose3D, start_frame: int) -> Edit[Pose3D]:
     confidence = np.where(placed, np.where(by_hand[..., 3], 1.0, joints[..., 3]), 0.0)
     std_m = np.where(placed, np.where(by_hand[..., 4], PLACED_BY_HAND_STD_M, joints[..., 4]), known.std_m)
     views = np.where(confidence > 0, np.maximum(known.views, 1), 0)
-    return Edit(replace(known, xyz_m=joints[..., :3], confidence=confidence, std_m=std_m, views=views), changed)
+    pose = replace(known, xyz_m=joints[..., :3], confidence=confidence, std_m=std_m, views=views)
+    return Edit(pose, changed, not _agree(cells, _cells_3d(pose), np.zeros(1)).all())
 
 
 def contacts_text(contacts: Floats, fps: Fraction, start_frame: int) -> str:

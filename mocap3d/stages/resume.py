@@ -290,11 +290,17 @@ def _write(folder: Path, run: _Run, clip: Clip) -> None:
     """Rewrite what was made anew, and the record."""
     people = zip(clip.performances, run.changes.people, strict=True)
     as_in_files = replace(clip, performances=tuple(replace(one, pose2d=person.pose2d.value) for one, person in people))
-    stay = {name for name in run.kept if name not in run.moved_along}
+    completed = {
+        file_of(person.known, kind)
+        for person in run.changes.people
+        for kind, edit in ((POSE2D, person.pose2d), (POSE3D, person.pose3d))
+        if edit is not None and edit.completed
+    } & run.kept
+    stay = run.kept - run.moved_along - completed
     texts: dict[str, str] = {}
     for name, text in texts_of(as_in_files).items():
         old = _text(folder / name)
-        if name in stay or name.endswith(POSE2D) or text == old:
+        if name in stay or (name.endswith(POSE2D) and name not in completed) or text == old:
             continue
         if name in run.replaced and old is not None:
             backup = _free_name(folder, name)
@@ -304,6 +310,8 @@ def _write(folder: Path, run: _Run, clip: Clip) -> None:
     for name in sorted(run.kept - {name for name in run.kept if name.endswith(POSE2D)}):
         run.say(f"{name} is as it was set by hand" + (", moved with the world" if name in run.moved_along else ""))
     by_hand = run.kept | {name for name in run.changes.record.by_hand if name.endswith(POSE2D)}
+    for name in sorted(completed):
+        run.say(f"{name}: how sure the joints are that were placed by hand is filled in")
     write_all(folder, texts, Record(as_in_files, frozenset(by_hand)))
     if texts:
         run.say(f"rewritten: {', '.join(texts)}")

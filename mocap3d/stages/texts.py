@@ -35,7 +35,11 @@ Floats = NDArray[np.float64]
 
 _DECIMALS_M: Final = 4
 _DECIMALS_DEG: Final = 3
-_LARGEST: Final = 1e6
+_FARTHEST_M: Final = 1000.0
+_LONGEST_M: Final = 10.0
+_SHORTEST_M: Final = 0.001
+_LIMBS: Final = ("LowerArm", "Hand", "LowerLeg", "Foot", "Toes", "ToesTip")
+"""Bones without a length have no direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +123,8 @@ def read_ground(path: Path, known: Ground) -> Ground:
     """
     table = _toml(path)
     _check_keys(path, table, ("camera_m", "tilt_deg", "roll_deg"))
-    place = _numbers(path, "camera_m", table["camera_m"], 3)
-    angles = [_numbers(path, key, [table[key]], 1)[0] for key in ("tilt_deg", "roll_deg")]
+    place = _numbers(path, "camera_m", table["camera_m"], 3, _FARTHEST_M)
+    angles = [_numbers(path, key, [table[key]], 1, 360.0)[0] for key in ("tilt_deg", "roll_deg")]
     known_place, *known_angles = _standpoint(known.world_from_cam)
     new_place = _exact(place, known_place, _DECIMALS_M)
     tilt, roll = _exact(np.array(angles), np.array(known_angles), _DECIMALS_DEG)
@@ -168,7 +172,11 @@ def _offsets(path: Path, table: Mapping[str, Any], key: str, known: Mapping[str,
     if not isinstance(entries, dict):
         raise FileFormatError(f"[{key}] must be a table", path=path)
     _check_keys(path, entries, tuple(known))
-    return {name: _exact(_numbers(path, name, entries[name], 3), at, _DECIMALS_M) for name, at in known.items()}
+    found = {name: _numbers(path, name, entries[name], 3, _LONGEST_M) for name in known}
+    for name, offset_m in found.items():
+        if name.removeprefix("left").removeprefix("right") in _LIMBS and np.linalg.norm(offset_m) < _SHORTEST_M:
+            raise FileFormatError(f"{name} must lie at least {_SHORTEST_M:g} m from the joint above", path=path)
+    return {name: _exact(offset_m, known[name], _DECIMALS_M) for name, offset_m in found.items()}
 
 
 def _standpoint(world_from_cam: Floats) -> tuple[Floats, float, float]:
@@ -205,15 +213,14 @@ def _check_keys(path: Path, table: Mapping[str, object], keys: Sequence[str]) ->
         raise FileFormatError(f"the key {missing[0]!r} is missing", path=path)
 
 
-def _numbers(path: Path, key: str, value: object, count: int) -> Floats:
+def _numbers(path: Path, key: str, value: object, count: int, most: float) -> Floats:
     numbers = value if isinstance(value, list) else []
-    if len(numbers) != count or not all(_is_number(one) for one in numbers):
-        raise FileFormatError(f"{key} must be {count} finite number(s), got {value!r}"[:300], path=path)
+    good = (isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) <= most for one in numbers)
+    if len(numbers) != count or not all(good):  # NaN is not below anything
+        raise FileFormatError(
+            f"{key} must be {count} number(s) from -{most:g} to {most:g}, got {value!r}"[:300], path=path
+        )
     return np.array(numbers, dtype=np.float64)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST  # not NaN
 
 
 def _exact(said: Floats, known: Floats, decimals: int) -> Floats:

@@ -177,9 +177,28 @@ def test_joints_typed_in_are_sure(folder, solved, cells):
     """Catches a joint that somebody has placed and that counts for nothing because its confidence is empty."""
     cells(folder / f"{ONE}2d.csv", {(6, "nose.x_px"): "700", (6, "nose.y_px"): "120", (6, "nose.confidence"): ""})
     cells(folder / f"{ONE}3d.csv", {(6, "face.confidence"): "", (6, "face.std_m"): ""})
-    pose = solved(folder)[0].performances[0].pose2d
+    clip, said = solved(folder)
+    pose = clip.performances[0].pose2d
     assert pose.confidence[6, pose.skeleton.index("nose")] == 1
     assert pose.xy_px[6, pose.skeleton.index("nose")].tolist() == [700, 120]
+    assert column(folder / f"{ONE}2d.csv", "nose.confidence")[6] == 1
+    assert f"{ONE}2d.csv: how sure the joints are that were placed by hand is filled in" in said
+    assert solved(folder)[1] == ["nothing has changed: the motion is as it was"]
+
+
+def test_a_joint_moved_or_half_deleted_is_changed_once(folder, solved, cells):
+    """Catches an edit whose confidence is believed in the first solve and taken back by the next."""
+    cells(folder / f"{ONE}2d.csv", {(6, "nose.x_px"): "700", (8, "left_ear.x_px"): "", (8, "left_ear.y_px"): ""})
+    pose = solved(folder)[0].performances[0].pose2d
+    assert pose.confidence[6, pose.skeleton.index("nose")] == 1
+    assert solved(folder)[1] == ["nothing has changed: the motion is as it was"]
+    cells(folder / f"{ONE}3d.csv", {(6, "face.x_m"): "0.123456", (8, "left_toe.confidence"): ""})
+    clip, said = solved(folder)
+    pose = clip.performances[0].pose3d
+    face = 6, pose.skeleton.index("face")
+    assert (pose.xyz_m[face][0], pose.confidence[face], pose.std_m[face]) == (0.123456, 1, 0.01)
+    assert f"{ONE}3d.csv: how sure the joints are that were placed by hand is filled in" in said
+    assert solved(folder)[1] == ["nothing has changed: the motion is as it was"]
 
 
 def test_settings_and_lens_lift_everybody_again(folder, captured, solved):
