@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import walker
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 from smpl_files import KINDS, made_model, moving
 
@@ -22,6 +23,8 @@ from mocap3d.base.rotations import rotvec_to_wxyz, wxyz_angle
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import HUMANOID_22, LIFTER_20, skeleton_named
 from mocap3d.motion.smpl import SMPL_ROLES, SmplFitSettings, SmplModel, fit_smpl, smpl_joints_m, smpl_to_motion
+from mocap3d.motion.smpl.shape import betas_from_distances
+from mocap3d.motion.smpl.targets import targets_of
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +67,28 @@ def test_one_frame_is_enough() -> None:
     truth = moving(model, frames=1)
     xyz_m = smpl_joints_m(truth, model)
     assert error_mm(fit_smpl(shown(xyz_m, model.skeleton), model), xyz_m, model).max() < 2
+
+
+def test_shape_is_the_most_probable_one_for_the_distances() -> None:
+    """Catches a shape that runs away where distances say little: noise of 5 cm against a deviation of 1."""
+    model = made_model("smpl")
+    parents = model.skeleton.parents
+    xyz_m = smpl_joints_m(moving(model, frames=1, seed=3), model)
+    pose = shown(xyz_m + np.random.default_rng(4).normal(size=xyz_m.shape) * 0.05, model.skeleton)
+    targets = targets_of(pose, model, 0.05)
+    pairs = [
+        (a, b) for a in range(24) for b in range(a) if b == parents[a] or (parents[a] == parents[b] and parents[a] >= 0)
+    ]
+
+    def residuals(betas: Floats) -> list[float]:
+        rest = model.rest_joints_m(betas)
+        gone = [
+            np.linalg.norm(rest[a] - rest[b]) - np.linalg.norm(pose.xyz_m[0, a] - pose.xyz_m[0, b]) for a, b in pairs
+        ]
+        return [*(g / 0.05 for g in gone), *betas]
+
+    expected = least_squares(residuals, np.zeros(10), xtol=1e-12, ftol=1e-12).x
+    np.testing.assert_allclose(betas_from_distances(targets, model, 0.05), expected, atol=1e-4)
 
 
 def test_a_known_shape_is_kept() -> None:
@@ -193,6 +218,22 @@ def test_a_humanoids_motion() -> None:
             assert np.linalg.norm(theirs_m[:, a] - ours_m[:, b], axis=1).max() < 0.02, side + lower
     average = np.ptp(model.rest_joints_m(np.zeros(10))[:, 1])
     assert np.ptp(model.rest_joints_m(found.betas)[:, 1]) > 1.03 * average
+
+
+def test_straight_arms_end_in_straight_hands() -> None:
+    """Catches hands that kink at the wrist because the forearms of two rest poses slope differently."""
+    model = made_model("smpl")
+    rig = humanoid_rig()
+    at_rest = np.tile([1.0, 0.0, 0.0, 0.0], (1, 22, 1))
+    motion = Motion(rig=rig, fps=Fraction(30), local_wxyz=at_rest, root_m=rig.offsets_m[:1])
+    found = fit_smpl(motion, model, betas=np.zeros(10))
+    rest_m = model.rest_joints_m(np.zeros(10))
+    slope = np.degrees(
+        np.arcsin(np.abs(np.diff(rest_m[[18, 20], 1])) / np.linalg.norm(np.diff(rest_m[[18, 20]], axis=0)))
+    )
+    assert slope > 2
+    kinks = np.degrees(np.linalg.norm(found.poses_rotvec[0, [20, 21]], axis=1))
+    assert kinks.max() < 0.5 * slope
 
 
 @pytest.mark.parametrize("name", ["lifter-20", "coco-17", "human36m-17"])
