@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.feet import heel_offsets_m
-from mocap3d.base.humanoid import HUMANOID_RIG, rest_hips_height_m
+from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.skeletons import HUMANOID_22
@@ -142,7 +142,7 @@ class _Place:
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self.scale = rest_hips_height_m(rig) / rest_hips_height_m(HUMANOID_RIG)
+        self.scale = _leg_m(rig) / _leg_m(HUMANOID_RIG)
         self.tips = {HUMANOID_22.joint_names[tip.parent]: tip.offset_m for tip in rig.tips}
 
     def of(self, name: str, skeleton: Skeleton) -> tuple[int, Floats, Floats] | None:
@@ -197,6 +197,10 @@ class _Place:
             return head, np.array(top), np.full(3, _CLOSE_M)
         offset, std_m = _ON_HEAD.get(name, _ON_HEAD["nose"] if name == "head" else (None, 0.0))
         return None if offset is None else (head, top / 2 + np.array(offset) * self.scale, np.full(3, std_m))
+
+
+def _leg_m(rig: Rig) -> float:
+    return float(sum(rig.bone_lengths_m[HUMANOID_22.index(f"{s}{b}")] for s in _SIDES for b in ("LowerLeg", "Foot")))
 
 
 def _markers(rows: Sequence[tuple[int, int, Floats, Floats]]) -> Markers:

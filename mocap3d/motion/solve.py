@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
-from mocap3d.base.feet import sole_points
 from mocap3d.base.joint_limits import clamped
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
@@ -113,18 +112,12 @@ def solve(
     motion = _motion(rig, pose, local, root_m, start_frame, settings)
     if "lower body" in unseen:
         return replace(motion, contacts=np.zeros((len(pose), 4)) if contacts is None else contacts)
-    std_m, doubt_m = settings.contact_std_m, _DOUBT_GIVEN_M
-    if contacts is None:
-        contacts = find_contacts(motion, hint=hint)
-        std_m, doubt_m = 2 * std_m, _DOUBT_FOUND_M
+    given = contacts is not None
+    contacts = find_contacts(motion, hint=hint) if contacts is None else contacts
     if settings.contact_std_m > 0 and (contacts >= _STANDS).any():
-        height_m = _sole_heights_m(motion, contacts)
-        for _ in range(_CONTACT_ROUNDS):
-            stand_m = sole_points(motion)
-            stand_m[..., 1] = height_m
-            problem = _with_contacts(problem, stand_m, contacts, std_m, doubt_m)
-            local, root_m = minimised(problem, local, root_m, replace(settings.steps, iterations=2))
-            motion = _motion(rig, pose, local, root_m, start_frame, settings)
+        support_m = support_heights_m(motion, contacts)
+        local, root_m = _standing(problem, (local, root_m), contacts, support_m, settings, given=given)
+        motion = _motion(rig, pose, local, root_m, start_frame, settings)
     return replace(motion, contacts=contacts)
 
 
@@ -141,6 +134,28 @@ def _without_contacts(
         local, root_m = minimised(gentle, local, root_m, replace(settings.steps, iterations=iterations))
     problem = _with_offsets(problem, markers, local, root_m)
     return problem, *minimised(problem, local, root_m, settings.steps)
+
+
+def _standing(
+    problem: Problem,
+    solved: tuple[Floats, Floats],
+    contacts: Floats,
+    support_m: Floats,
+    settings: SolveSettings,
+    *,
+    given: bool,
+) -> tuple[Floats, Floats]:
+    """Solve on with the soles held where they stand; contacts that were only found are doubted sooner."""
+    local, root_m = solved
+    std_m, doubt_m = settings.contact_std_m * (1 if given else 2), _DOUBT_GIVEN_M if given else _DOUBT_FOUND_M
+    height_m = _soles_m(problem, local, root_m)[..., 1]
+    height_m = height_m + np.clip(support_m - height_m, -_SINKS_M, _SINKS_M)
+    for _ in range(_CONTACT_ROUNDS):
+        stand_m = _soles_m(problem, local, root_m)
+        stand_m[..., 1] = height_m
+        problem = _with_contacts(problem, stand_m, contacts, std_m, doubt_m)
+        local, root_m = minimised(problem, local, root_m, replace(settings.steps, iterations=2))
+    return local, root_m
 
 
 def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None) -> None:
@@ -193,10 +208,9 @@ def _with_offsets(problem: Problem, markers: Markers, local: Floats, root_m: Flo
     return replace(problem, marker_m=found.offsets_m)
 
 
-def _sole_heights_m(motion: Motion, contacts: Floats) -> Floats:
-    """(T, 4) how high soles stand: as high as what they stand on, or nearer to that than they are."""
-    height_m = sole_points(motion)[..., 1]
-    return np.asarray(height_m + np.clip(support_heights_m(motion, contacts) - height_m, -_SINKS_M, _SINKS_M))
+def _soles_m(problem: Problem, local: Floats, root_m: Floats) -> Floats:
+    """(T, 4, 3) left heel, left toe tip, right heel, right toe tip: the last markers."""
+    return placed(problem, local, root_m).marker_m[:, -4:].copy()
 
 
 def _with_contacts(problem: Problem, stand_m: Floats, contacts: Floats, std_m: float, doubt_m: float) -> Problem:
