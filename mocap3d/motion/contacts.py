@@ -54,7 +54,7 @@ class FindSettings:
     Attributes:
         points: thresholds of speed and height; ``low_m`` and ``high_m`` hold above the level, and above the lower end
             of the same foot. ``support_s`` is not used.
-        unrest: the slowest sole point of a frame (the lower quartile over the clip) times this is what ``moving_mps``
+        unrest: the slowest sole point of a frame (its lowest tenth over the clip) times this is what ``moving_mps``
             becomes, when that is more: in noisy motion standing feet move as well.
         most_unrest: by how much speeds are raised at most.
         level_spread_m: how well the heights of standing points are known (a standard deviation).
@@ -68,7 +68,7 @@ class FindSettings:
     points: ContactSettings = field(
         default_factory=lambda: ContactSettings(still_mps=0.15, moving_mps=0.45, low_m=0.05, high_m=0.13)
     )
-    unrest: float = 4.0
+    unrest: float = 6.0
     most_unrest: float = 2.0
     level_spread_m: float = 0.03
     carried_share: float = 0.15
@@ -180,7 +180,7 @@ def _unrest(speed: Floats, settings: FindSettings) -> float:
 
     In most frames of most clips something stands: the slowest point then shows how fast noise moves what stands.
     """
-    noise = settings.unrest * float(np.quantile(np.nan_to_num(speed, nan=0.0).min(axis=1), 0.25))
+    noise = settings.unrest * float(np.quantile(np.nan_to_num(speed, nan=0.0).min(axis=1), 0.1))
     return float(np.clip(noise / settings.points.moving_mps, 1.0, settings.most_unrest))
 
 
