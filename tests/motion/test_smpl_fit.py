@@ -249,6 +249,8 @@ def test_joints_of_other_skeletons(name: str) -> None:
     for joint in ("left_knee", "right_knee", "left_ankle", "right_ankle", "left_wrist", "right_wrist"):
         off = places[:, model.skeleton.index(joint)] - xyz_m[:, LIFTER_20.index(joint)]
         assert np.linalg.norm(off, axis=1).max() < 0.03, joint
+    trunk = [model.skeleton.index(joint) for joint in ("spine1", "spine2", "spine3", "left_collar", "right_collar")]
+    assert np.degrees(np.linalg.norm(found.poses_rotvec[:, trunk], axis=-1)).max() < 15  # does not fold
     knees = found.poses_rotvec[:, [model.skeleton.index(f"{side}_knee") for side in ("left", "right")], 0]
     assert knees.min() > -0.15
     assert knees.max() > 0.5
