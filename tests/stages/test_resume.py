@@ -228,7 +228,8 @@ def test_the_ground_moves_everybody(folder, captured, solved):
     path.write_text("\n".join(lines))
     clip, said = solved(folder)
     assert said[0] == "the ground changed: everybody moves with the camera; solving again"
-    np.testing.assert_allclose(clip.motion.root_m - captured.motion.root_m, [[1, 0.2, 0]] * 24, atol=0.01)
+    # Feet within 2 cm of y = 0 are put on it; here they stand on a level of their own instead.
+    np.testing.assert_allclose(clip.motion.root_m - captured.motion.root_m, [[1, 0.2, 0]] * 24, atol=0.03)
     moved = clip.performances[0].pose3d.xyz_m - captured.performances[0].pose3d.xyz_m
     np.testing.assert_allclose(moved, np.broadcast_to([1, 0.2, 0], moved.shape), atol=1e-9)
     assert solved(folder)[1] == ["nothing has changed: the motion is as it was"]
