@@ -153,7 +153,8 @@ def rotation_table(turns: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 def limit_table(archive: Path) -> str:
     """How many true poses exceed each limit by more than a degree; which angles people reach."""
-    wxyz = np.concatenate([take.wxyz for take in all_clips(archive, fps=6)])
+    takes = list(all_clips(archive, fps=6))
+    wxyz = np.concatenate([take.wxyz for take in takes])
     angles, beyond = np.degrees(limit_angles(wxyz)), np.abs(np.degrees(excess_rad(wxyz))) > 1
     limits = np.degrees(LIMITS_RAD)
     rows = []
@@ -166,8 +167,11 @@ def limit_table(archive: Path) -> str:
             share = 100 * np.mean(beyond[:, both, n])
             rows.append([f"{name}, {angle}", *(f"{limits[j, end, n]:.0f}" for end in (0, 1)), f"{share:.2f}"])
             rows[-1] += [f"{value:.0f}" for value in reached]
-    share = 100 * np.mean(beyond.any(axis=(1, 2)))
-    rows.append([f"any, of {len(wxyz)} frames", "", "", f"{share:.2f}", *[""] * 5])
+    people = np.concatenate([[take.name.split("_")[0]] * len(take.wxyz) for take in takes])
+    for person in ("", *np.unique(people)):
+        theirs = beyond[np.char.startswith(people, person)]
+        rows.append([f"any, of {len(theirs)} frames of {person or 'all'}", "", ""])
+        rows[-1] += [f"{100 * np.mean(theirs.any(axis=(1, 2))):.2f}", *[""] * 5]
     return table(["degrees", "lowest", "highest", "% beyond", "0.1 %", "1 %", "median", "99 %", "99.9 %"], rows)
 
 
