@@ -24,7 +24,7 @@ from mocap3d.base.motion_edits import resampled, together
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
 from mocap3d.output.bvh import read_bvh, write_bvh
-from mocap3d.output.float32 import farthest_m
+from mocap3d.output.float32 import farthest_m as _farthest_m
 from mocap3d.output.presets import Preset, dress, load_preset, preset_named, preset_names, roles
 from mocap3d.output.presets.humanoid import as_humanoid
 
@@ -162,7 +162,7 @@ def write(
             [one.rig for one in people.values()], worn, several=not isinstance(source, Motion)
         )
     motion = people[""] if isinstance(source, Motion) else together(people)
-    far_m = farthest_m(motion)
+    far_m = _farthest_m(motion)
     if far_m > _FARTHEST * min(float(options.get("unit_m", 1.0)), 1.0):
         raise InputError(f"{path}: joints {far_m:.3g} m away, in this unit, are beyond what files can hold")
     writer(motion, path, **options)

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.motion import Motion
@@ -105,12 +105,11 @@ class UsdProcess:
         timer = threading.Timer(patience, process.kill)
         timer.start()
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            with contextlib.suppress(OSError):
-                process.stdin.write(json.dumps(request) + "\n")
-                process.stdin.flush()
-            line = process.stdout.readline()
+            requests, answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+            with contextlib.suppress(OSError):  # it is dead: there is no answer either
+                requests.write(json.dumps(request) + "\n")
+                requests.flush()
+            line = answers.readline()
         finally:
             timer.cancel()
         answer: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
