@@ -29,19 +29,19 @@ _FREE: Final = 1e3  # radians: no pull
 # Joint -> usual angular acceleration, rad/s^2, and the pull to the reference, radians along x, y, z of the joint (one
 # standard deviation; ours, chosen on CMU clips). Elbows bend about y, knees about x: those are free.
 _JOINTS: Final[dict[str, tuple[float, tuple[float, float, float]]]] = {
-    "hips": (13.0, (_FREE, _FREE, _FREE)),
-    "spine": (10.0, (0.5, 0.5, 0.5)),
-    "chest": (10.0, (0.5, 0.5, 0.5)),
-    "upperChest": (10.0, (0.5, 0.5, 0.5)),
-    "neck": (13.0, (0.5, 0.5, 0.5)),
-    "head": (16.0, (0.6, 0.6, 0.6)),
-    "Shoulder": (13.0, (0.2, 0.2, 0.2)),
-    "UpperArm": (26.0, (1.0, 1.0, 1.0)),
-    "LowerArm": (40.0, (0.2, _FREE, 0.2)),
+    "hips": (12.0, (_FREE, _FREE, _FREE)),
+    "spine": (9.0, (0.5, 0.5, 0.5)),
+    "chest": (9.0, (0.5, 0.5, 0.5)),
+    "upperChest": (9.0, (0.5, 0.5, 0.5)),
+    "neck": (12.0, (0.5, 0.5, 0.5)),
+    "head": (15.0, (0.6, 0.6, 0.6)),
+    "Shoulder": (12.0, (0.2, 0.2, 0.2)),
+    "UpperArm": (24.0, (1.0, 1.0, 1.0)),
+    "LowerArm": (36.0, (0.2, _FREE, 0.2)),
     "Hand": (40.0, (0.3, 0.3, 0.3)),
-    "UpperLeg": (20.0, (1.0, 1.0, 1.0)),
-    "LowerLeg": (32.0, (_FREE, 0.2, 0.2)),
-    "Foot": (26.0, (0.6, 0.4, 0.4)),
+    "UpperLeg": (18.0, (1.0, 1.0, 1.0)),
+    "LowerLeg": (29.0, (_FREE, 0.2, 0.2)),
+    "Foot": (24.0, (0.6, 0.4, 0.4)),
     "Toes": (40.0, (0.2, 0.2, 0.2)),
 }
 _FROM_START: Final = ("hips", "UpperArm", "UpperLeg")
@@ -93,7 +93,7 @@ class SolveSettings:
     filled_share: float = 0.05
     doubt_std: float = 3.0
     doubt_m: float = 0.06
-    root_mps2: float = 5.0
+    root_mps2: float = 4.5
     limit_std_rad: float = 0.01
     contact_std_m: float = 0.001
     unseen_share: float = 0.7
