@@ -252,16 +252,17 @@ def excess_rad(local_wxyz: ArrayLike) -> Floats:
     return np.asarray(angles - np.clip(angles, LIMITS_RAD[:, 0], LIMITS_RAD[:, 1]))
 
 
-def clamped(local_wxyz: ArrayLike) -> Floats:
+def clamped(local_wxyz: ArrayLike, *, slack_rad: ArrayLike = 0.0) -> Floats:
     """Hold rotations (..., 22, 4) within the ranges: each angle that lies beyond its range becomes the nearest in it.
 
-    A joint within its ranges keeps its quaternion, bit for bit; the others have no excess at all afterwards.
+    A joint within its ranges keeps its quaternion, bit for bit; the others have no excess at all afterwards. Ranges
+    are wider at both ends by ``slack_rad`` (..., 22, 3), which is not below 0.
     """
-    wxyz = _checked(local_wxyz)
+    wxyz, slack = _checked(local_wxyz), np.asarray(slack_rad, dtype=np.float64)
     angles = limit_angles(wxyz)
-    held = np.clip(angles, LIMITS_RAD[:, 0], LIMITS_RAD[:, 1])
-    outside = (held != angles).any(axis=-1, keepdims=True)
-    held = np.clip(angles, LIMITS_RAD[:, 0] + _INSIDE_RAD, LIMITS_RAD[:, 1] - _INSIDE_RAD)
+    lowest, highest = LIMITS_RAD[:, 0] - slack, LIMITS_RAD[:, 1] + slack
+    outside = (angles != np.clip(angles, lowest, highest)).any(axis=-1, keepdims=True)
+    held = np.clip(angles, lowest + _INSIDE_RAD, highest - _INSIDE_RAD)
     return np.where(outside, _composed(held), wxyz)
 
 

@@ -7,6 +7,10 @@
    Feet in the air are lifted where they would pass through the ground.
 4. Where a leg is too short, the hips give way, smoothly over ``hips_s``; what is left, the foot slides.
 5. Knees bend in closed form in the plane in which they bent (`leg_ik.py`).
+6. Joints stay within their anatomical ranges (`leg_limits.py`): a foot that would leave them is turned back, and the
+   ankle moves so that the sole stays where it stands; of a foot that cannot lie flat, heel and toe may come off the
+   support by millimetres. Ranges that the motion did not keep before are widened. On other rigs than the humanoid
+   angles are measured from the T-pose that `base/tpose.py` finds.
 
 Frames that nothing of this concerns keep their rotations bit by bit.
 
@@ -35,6 +39,7 @@ from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_places import foot_places, resting_place
 from mocap3d.motion.foot_targets import FootTarget, sole_length_m
 from mocap3d.motion.leg_ik import LegChain, bent_legs, hips_drop_m, reachable, with_turns
+from mocap3d.motion.leg_limits import LegRanges
 
 __all__ = ["STRENGTHS", "FootLockSettings", "Strength", "lock_feet"]
 
@@ -44,6 +49,7 @@ Flags = NDArray[np.bool_]
 Strength = Literal["off", "auto", "strong"]
 STRENGTHS: Final[tuple[Strength, ...]] = ("off", "auto", "strong")
 
+_ROUNDS: Final = 8  # of bending legs and turning feet back into their ranges
 _UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
 
 
@@ -162,15 +168,27 @@ def _reached(
     goals = [target.ankle_m for target in targets]
     drop = hips_drop_m(chains, goals, float(motion.fps), most_m=settings.hips_drop_m, seconds=settings.hips_s)
     down = drop[:, None] * np.array([0.0, -1.0, 0.0])
-    for leg, chain, target in zip(both, chains, targets, strict=True):
+    rig = motion.rig
+    for side, (leg, chain, target) in enumerate(zip(both, chains, targets, strict=True)):
         lowered = replace(chain, hip_m=chain.hip_m + down, knee_m=chain.knee_m + down, ankle_m=chain.ankle_m + down)
-        thigh, shank = bent_legs(lowered, reachable(lowered, target.ankle_m))
-        new = {leg.foot: target.foot_wxyz, leg.toes: target.toes_wxyz}
-        turns = {leg.upper: thigh, leg.lower: shank}
-        turns |= {j: wxyz_multiply(wxyz, wxyz_conjugate(world_wxyz[:, j])) for j, wxyz in new.items()}
+        turns = _turns(lowered, target, LegRanges(rig, roles, leg, side, world_wxyz), world_wxyz)
         moved = np.max([1 - np.abs(turn[:, 0]) for turn in turns.values()], axis=0) > _UNTURNED
         motion = with_turns(motion, world_wxyz, turns, moved)
     return _lowered(motion, world_wxyz, down, role_joints(motion.rig, roles).get("hips", 0))
+
+
+def _turns(chain: LegChain, target: FootTarget, ranges: LegRanges, world_wxyz: Floats) -> dict[int, Floats]:
+    """How the joints of one leg turn in the world, (T, 4) each; the target gives way to the ranges of the joints."""
+    before = world_wxyz[:, ranges.joints]
+    for _ in range(_ROUNDS):
+        thigh, shank = bent_legs(chain, reachable(chain, target.ankle_m))
+        wanted = [wxyz_multiply(thigh, before[:, 0]), wxyz_multiply(shank, before[:, 1]), target.foot_wxyz]
+        after = np.stack([*wanted, target.toes_wxyz][: len(ranges.joints)], axis=1)
+        held = ranges.held(after)
+        if np.array_equal(held, after):
+            break
+        target.turn_to(held[:, 2], held[:, -1])
+    return dict(zip(ranges.joints, np.moveaxis(wxyz_multiply(held, wxyz_conjugate(before)), 1, 0), strict=True))
 
 
 def _lowered(motion: Motion, world_wxyz: Floats, down: Floats, hips: int) -> Motion:

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from mocap3d.base.contacts import runs
 from mocap3d.base.feet import Leg
+from mocap3d.base.joint_limits import LIMITS_RAD
 from mocap3d.base.rotations import (
     rotation_between,
     rotvec_to_wxyz,
@@ -18,6 +19,7 @@ from mocap3d.base.rotations import (
     wxyz_rotate,
     wxyz_to_rotvec,
 )
+from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.motion.foot_places import FootPlaces, faded
 
 __all__ = ["FootTarget", "sole_length_m"]
@@ -26,6 +28,8 @@ Floats = NDArray[np.float64]
 
 _DEEP_M: Final = 0.12
 _CALM_S: Final = 0.08  # standard deviation of the Gaussian
+_TOES_RAD: Final = -LIMITS_RAD[HUMANOID_22.index("leftToes"), ::-1, 1]  # flexion > 0, extension < 0, about the hinge
+_HAND_OVER_S: Final = 0.03  # standard deviation of the Gaussian by which the heel hands over to the toe
 _MOST_AIM: Final = 0.5  # of the distance from pivot to ankle: 30 degrees
 _STEEPEST: Final = 0.95  # sine of the slope of feet and toes that are brought to the level
 
@@ -65,10 +69,26 @@ class FootTarget:
         pivot_m, arm_m = self._pivot()
         self._roll(pivot_m, arm_m)
         self._bend_toes()
-        goal_m = pivot_m + wxyz_rotate(self.foot_wxyz, arm_m)
-        self.ankle_m = self.ankle_m + self._faded(goal_m - self.ankle_m, places.any)
+        self.ankle_m = self.ankle_m + self._faded(self._goal_m(pivot_m, arm_m) - self.ankle_m, places.any)
         self._raise_toes()
         self._lift()
+
+    def turn_to(self, foot_wxyz: Floats, toes_wxyz: Floats) -> None:
+        """Take other rotations (T, 4); the ankle moves so that what stands stays, and calmly on before and after."""
+        heel, toe = self._sole()
+        self.foot_wxyz, self.toes_wxyz = foot_wxyz, toes_wxyz
+        turned_heel, turned_toe = self._sole()
+        places, calm = self._places, _HAND_OVER_S * self._fps
+        by_heel, by_toe = (gaussian_filter1d(stands.astype(np.float64), calm) for stands in (places.heel, places.toe))
+        share = (by_heel / np.maximum(by_heel + by_toe, 1e-9))[:, None]
+        shift = share * (heel - turned_heel) + (1 - share) * (toe - turned_toe)
+        self.ankle_m = self.ankle_m + self._faded(shift, places.any)
+
+    def _sole(self) -> tuple[Floats, Floats]:
+        """Heel and tip of the toes (T, 3) from the ankle."""
+        ball = wxyz_rotate(self.foot_wxyz, self._leg.ball_m)
+        tip = wxyz_rotate(self.toes_wxyz, self._leg.toe_m) if self._has_toes else 0.0
+        return wxyz_rotate(self.foot_wxyz, self._leg.heel_m), ball + tip
 
     def _level_sole(self) -> None:
         """Points of the sole from the ankle, the toes pointing at +Z on level ground."""
@@ -77,6 +97,7 @@ class FootTarget:
         ball = wxyz_rotate(leg.level_foot_wxyz, leg.ball_m)
         self._toe = ball + wxyz_rotate(leg.level_toes_wxyz, leg.toe_m) if self._has_toes else ball
         below_ball = np.array([ball[0], self._heel[1], ball[2]])
+        self._hinge = wxyz_rotate(wxyz_conjugate(leg.level_toes_wxyz), np.array([1.0, 0.0, 0.0]))
         self._below_ball_m = wxyz_rotate(wxyz_conjugate(leg.level_foot_wxyz), below_ball)  # in the frame of the foot
 
     def _faded(self, values: Floats, known: NDArray[np.bool_]) -> Floats:
@@ -101,6 +122,13 @@ class FootTarget:
         by_heel = places.heel[:, None]
         from_ball = wxyz_rotate(self._standing_toes_wxyz, leg.toe_m) if self._has_toes else 0.0
         return np.where(by_heel, places.heel_m, places.toe_m - from_ball), -np.where(by_heel, leg.heel_m, leg.ball_m)
+
+    def _goal_m(self, pivot_m: Floats, arm_m: Floats) -> Floats:
+        """Where the ankle (T, 3) must be; NaN in the air. Toes are bent by now, and their tips stay."""
+        if self._has_toes:
+            from_ball = wxyz_rotate(self.toes_wxyz, self._leg.toe_m)
+            pivot_m = np.where(self._places.heel[:, None], pivot_m, self._places.toe_m - from_ball)
+        return pivot_m + wxyz_rotate(self.foot_wxyz, arm_m)
 
     def _roll(self, pivot_m: Floats, arm_m: Floats) -> None:
         """Turn a foot that stands on its heel or its ball about that, so that the ankle goes on as calmly as it did.
@@ -134,13 +162,20 @@ class FootTarget:
         return np.asarray(calm + np.clip(flat, 0.0, 1.0) * (correction - calm))
 
     def _bend_toes(self) -> None:
-        """Keep toes that stand flat on the ground, under the heading of the foot; elsewhere as bent as they were."""
+        """Bend toes that stand about their hinge until the tip is on the ground; elsewhere as bent as they were."""
         if not self._has_toes:
             self.toes_wxyz = self.foot_wxyz
             return
+        leg, places = self._leg, self._places
         rigid = wxyz_multiply(self.foot_wxyz, self._toes_in_foot_wxyz)
-        change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), self._standing_toes_wxyz))
-        self.toes_wxyz = wxyz_multiply(rigid, rotvec_to_wxyz(self._faded(change, self._places.toe)))
+        straight = wxyz_multiply(
+            self.foot_wxyz, wxyz_multiply(wxyz_conjugate(leg.level_foot_wxyz), leg.level_toes_wxyz)
+        )
+        level_rise = np.full(len(rigid), wxyz_rotate(leg.level_toes_wxyz, leg.toe_m)[1])
+        bend = np.clip(np.where(places.flat, 0.0, self._bend_to(straight, level_rise)), *_TOES_RAD)
+        standing = wxyz_multiply(straight, self._hinged(bend))
+        change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), standing))
+        self.toes_wxyz = wxyz_multiply(rigid, rotvec_to_wxyz(self._faded(change, places.toe)))
 
     def _raise_toes(self) -> None:
         """Bend up toes that would be in the ground while only the heel stands."""
@@ -151,11 +186,24 @@ class FootTarget:
         length = float(np.linalg.norm(self._leg.toe_m))
         rise = self._support_m[:, 1] - ball[:, 1]
         sinks = self._places.heel & ~self._places.toe & (along[:, 1] < rise) & (rise < _STEEPEST * length)
-        across = np.linalg.norm(along[:, [0, 2]], axis=-1)
-        wanted = np.sqrt(np.maximum(length**2 - rise**2, 0.0)) / np.maximum(across, 1e-9)
-        raised = np.stack([along[:, 0] * wanted, rise, along[:, 2] * wanted], axis=-1)
-        turn = rotation_between(along, np.where(sinks[:, None], raised, along))
-        self.toes_wxyz = np.where(sinks[:, None], wxyz_multiply(turn, self.toes_wxyz), self.toes_wxyz)
+        bend = np.where(sinks, self._bend_to(self.toes_wxyz, rise), 0.0)
+        self.toes_wxyz = np.where(sinks[:, None], wxyz_multiply(self.toes_wxyz, self._hinged(bend)), self.toes_wxyz)
+
+    def _hinged(self, bend_rad: Floats) -> Floats:
+        """Turns (T, 4) of the toes about their hinge, in their own frame."""
+        return rotvec_to_wxyz(bend_rad[:, None] * self._hinge)
+
+    def _bend_to(self, toes_wxyz: Floats, rise_m: Floats) -> Floats:
+        """How far (T,) toes must bend so that the tip is so much (T,) above the ball, or as near to that as can be."""
+        hinge, along = wxyz_rotate(toes_wxyz, self._hinge), wxyz_rotate(toes_wxyz, self._leg.toe_m)
+        on_axis = np.einsum("ti,ti->t", hinge, along) * hinge[:, 1]
+        cosine, sine = along[:, 1] - on_axis, np.cross(hinge, along)[:, 1]
+        swing = np.hypot(cosine, sine)
+        most = np.arccos(np.clip((rise_m - on_axis) / np.maximum(swing, 1e-9), -1.0, 1.0))
+        both = np.arctan2(sine, cosine) + np.stack([most, -most])
+        both = (both + np.pi) % (2 * np.pi) - np.pi
+        off = np.abs(both - np.mean(_TOES_RAD))
+        return np.asarray(np.where(off[0] < off[1], both[0], both[1]))
 
     def _lift(self) -> None:
         """Lift a foot in the air out of the ground, unless it goes so deep that it must stand on something else."""

@@ -184,6 +184,18 @@ def test_clamped_is_within_and_stays(seed):
     np.testing.assert_allclose(np.linalg.norm(held, axis=-1), 1, atol=1e-12)
 
 
+def test_slack_widens_both_ends():
+    """Catches slack that is ignored, or given to one end, or to every joint."""
+    slack = np.zeros((22, 3))
+    slack[HUMANOID_22.index("leftToes"), 1] = np.radians(5)
+    before = random_locals(frames=50)
+    excess = excess_rad(clamped(before, slack_rad=slack))
+    assert (np.abs(excess) <= slack).all()
+    at = np.degrees(excess[:, HUMANOID_22.index("leftToes"), 1])
+    assert at.max() > 4.99
+    assert at.min() < -4.99
+
+
 def test_clamped_changes_only_the_angle_that_is_too_large():
     """Catches a knee that straightens because the shin was twisted too far."""
     local = random_locals()

@@ -7,13 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cmu_people import fk_rig, soles_of
+from scipy.spatial.transform import Rotation
 from striders import drifting, mirrored, turned, walk
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.feet import sole_points
 from mocap3d.base.humanoid import HUMANOID_RIG
+from mocap3d.base.joint_limits import clamped, excess_rad
 from mocap3d.base.motion import Motion
 from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.base.tpose import tpose_wxyz
 from mocap3d.motion.contacts import support_heights_m
 from mocap3d.motion.foot_lock import FootLockSettings, lock_feet
 from mocap3d.output import dress, preset_named, preset_names
@@ -234,7 +237,7 @@ def test_other_bodies_are_locked_like_ours(name: str) -> None:
 def test_bodies_of_another_size_are_locked_too() -> None:
     """Catches lengths in metres where they belong to the body: twice as tall, and short legs under long feet."""
     base = HUMANOID_RIG
-    motion = drifting(walk().motion, wobble_m=0.01)
+    motion = drifting(walk(step_m=0.3).motion, wobble_m=0.01)
     tall = replace(
         base, offsets_m=base.offsets_m * 2, tips=tuple(replace(t, offset_m=t.offset_m * 2) for t in base.tips)
     )
@@ -253,6 +256,52 @@ def test_bodies_of_another_size_are_locked_too() -> None:
         assert soles(locked)[..., 1].min() > -1e-6
         for side in SIDES:
             assert flexion_deg(locked, side).min() > 0
+
+
+def rolling(fps: int = 30) -> Motion:
+    """A walker on tiptoe at times, whose feet roll inwards and outwards and point to the side, all within limits."""
+    motion = drifting(walk(fps).motion, wobble_m=0.01)
+    t = np.arange(len(motion)) / fps
+    wxyz, contacts = motion.local_wxyz.copy(), motion.contacts.copy()
+    for side, phase in (("left", 0.0), ("right", 2.0)):
+        roll, pitch = np.radians(22) * np.sin(5 * t + phase), np.radians(30) * np.sin(3 * t + phase) ** 2
+        extra = Rotation.from_euler("XYZ", np.stack([pitch, roll / 2, roll], axis=-1))
+        j = HUMANOID_22.index(f"{side}Foot")
+        wxyz[:, j] = (Rotation.from_quat(wxyz[:, j][:, [1, 2, 3, 0]]) * extra).as_quat()[:, [3, 0, 1, 2]]
+        contacts[np.sin(3 * t + phase) ** 2 > 0.3, 0 if side == "left" else 2] = 0.0
+    return replace(motion, local_wxyz=clamped(wxyz), contacts=contacts)
+
+
+@pytest.mark.parametrize("fps", [30, 60])
+def test_joints_stay_within_their_ranges(fps: int) -> None:
+    """Catches toes that twist to lie flat under a foot that rolls, and feet that are turned further than ankles go."""
+    motion = rolling(fps)
+    locked = lock_feet(motion, strength="strong")
+    assert np.abs(excess_rad(motion.local_wxyz)).max() == 0
+    assert np.degrees(np.abs(excess_rad(locked.local_wxyz)).max()) < 1e-6
+    for side in SIDES:  # by SciPy: how the toes' own left leans against the foot's, their hinge
+        toes = locked.local_wxyz[:, HUMANOID_22.index(f"{side}Toes")][:, [1, 2, 3, 0]]
+        hinge = Rotation.from_quat(toes).apply([1.0, 0, 0])
+        assert np.degrees(np.arccos(np.clip(hinge[:, 0], -1, 1))).max() < 14.2  # 10 about each of two axes
+    stands = motion.contacts >= 0.5
+    assert np.abs(soles(locked)[..., 1][stands]).max() < 0.01
+    assert skate_mmps(soles(locked), motion) < 0.1 * skate_mmps(soles(motion), motion)
+
+
+def test_ranges_hold_on_other_bodies_too() -> None:
+    """Catches ranges that are asked of the bones' own axes, where a rig is not the humanoid's."""
+    preset = preset_named("mixamo")
+    roles = {bone.joint: bone.name for bone in preset.bones if bone.joint is not None and bone.takes_joint}
+    motion = rolling()
+    locked = lock_feet(dress(motion, preset), roles=roles, strength="strong")
+    assert np.abs(sole_points(locked, roles)[..., 1][motion.contacts >= 0.5]).max() < 0.012
+    _, turns = fk_rig(locked.rig, locked.local_wxyz, locked.root_m)
+    rest = tpose_wxyz(locked.rig, roles)
+    for side in SIDES:
+        foot, toes = (roles[f"{side}{bone}"] for bone in ("Foot", "Toes"))
+        level = {name: Rotation.from_quat(rest[locked.rig.skeleton.index(name)][[1, 2, 3, 0]]) for name in (foot, toes)}
+        bent = (turns[foot] * level[foot].inv()).inv() * (turns[toes] * level[toes].inv())
+        assert np.degrees(np.arccos(np.clip(bent.apply([1.0, 0, 0])[:, 0], -1, 1))).max() < 14.2
 
 
 def test_refusals() -> None:
