@@ -101,6 +101,19 @@ def test_info(tmp_path, capsys):
     assert run(capsys, "info", tmp_path / "missing.bvh")[0] == 1
 
 
+def test_warnings_are_told_as_notes(tmp_path, capsys):
+    """Catches a warning of a reader that shows users the place and the line of our code."""
+    twice = tmp_path / "twice.bvh"
+    tail = "OFFSET 0 1 0 CHANNELS 3 Zrotation Xrotation Yrotation End Site { OFFSET 0 1 0 } }"
+    root = "HIERARCHY ROOT a { OFFSET 0 0 0 CHANNELS 3 Zrotation Xrotation Yrotation"
+    twice.write_text(f"{root} JOINT b {{ {tail} JOINT b {{ {tail} }}\nMOTION\nFrames: 1\nFrame Time: 0.1\n{'0 ' * 9}\n")
+    code, _, errors = run(capsys, "info", "--quick", twice)
+    assert code == 0
+    assert errors.startswith(f"note: {twice}: ")
+    assert "renamed: b_2" in errors
+    assert ".py" not in errors
+
+
 def test_every_command_has_help():
     """Catches a command that fails to build its own help."""
     from typer.testing import CliRunner

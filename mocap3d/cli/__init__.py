@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import mocap3d
-from mocap3d.base.errors import Mocap3dError
+from mocap3d.base.errors import Mocap3dError, Mocap3dWarning
 from mocap3d.cli._bones import bones
 from mocap3d.cli._capture import capture, demo
 from mocap3d.cli._check import data_check
@@ -66,7 +69,8 @@ def main() -> None:
     """Run the command line; the process ends with the exit code that the module's text lists."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(prog_name="mocap3d")
+        with _notes():
+            app(prog_name="mocap3d")
     except Mocap3dError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -76,6 +80,23 @@ def main() -> None:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Tell our warnings as notes, without the line of code that they come from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Mocap3dWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, Mocap3dWarning):
+                print(f"note: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -13,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from mocap3d.base.errors import InputError, Mocap3dWarning
+from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import skeleton_named
 from mocap3d.cli._outputs import prove_writable
 from mocap3d.cli._progress import progress
@@ -62,26 +58,9 @@ def data_prepare(
     if unknown:
         raise InputError(f"{dataset} has no choice of {', '.join(unknown)}")
     prove_writable(output)
-    with progress() as tell, _notes():
+    with progress() as tell:
         prepare(source, output, progress=lambda done, total: tell("prepare", done, total), **given)
     print(output)
-
-
-@contextmanager
-def _notes() -> Iterator[None]:
-    """Tell our warnings as notes, without the line of code that they come from."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", Mocap3dWarning)
-        others = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, Mocap3dWarning):
-                print(f"note: {message}", file=sys.stderr)
-            else:
-                others(message, category, *where, **more)
-
-        warnings.showwarning = show
-        yield
 
 
 def data_one_body(
