@@ -119,6 +119,16 @@ def test_a_broken_cell_is_told_with_its_line(kept, capsys):
     assert errors == f"error: {path}:4: frame must be a whole number, got '42x'\n"
 
 
+def test_repairs_that_cannot_be_solved_are_taken_back(kept, capsys):
+    """Catches a capture whose every joint is gone, though solve refused what it was asked for."""
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    code, _, errors = run(capsys, "solve", kept, "--not-seen", "40:52", "--planted", "left:41:43")
+    assert code == 1
+    assert "error: no joint was seen in any frame" in errors
+    assert "taken back, since it could not be solved: shot1-person1-2d.csv, shot1-person1-contacts.csv\n" in errors
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
 def test_stages_are_not_kept_over_others(kept, capsys, monkeypatch):
     """Catches edited files overwritten by a second capture, or minutes of work before the refusal."""
     monkeypatch.setattr("mocap3d.pipeline.capture", lambda *_, **__: pytest.fail("the work has begun"))

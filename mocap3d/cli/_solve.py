@@ -62,7 +62,7 @@ def solve_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Solve again what capture --keep-stages kept, from the earliest file that was changed."""
-    from mocap3d.stages.repairs import repair_stages
+    from mocap3d.stages.repairs import repaired_stages
     from mocap3d.stages.resume import solve_stages
 
     look = look_of(preset=preset, mesh=mesh, together=together, onto=onto, bone_map=bone_map, root=root)
@@ -72,9 +72,7 @@ def solve_command(
     repairs += [_repair("--not-seen", text, person) for text in not_seen or []]
     repairs += [_repair("--planted", text, person) for text in planted or []]
     repairs += [_repair("--lifted", text, person) for text in lifted or []]
-    if repairs:
-        repair_stages(folder, repairs, say=_say)
-    with warnings.catch_warnings():
+    with repaired_stages(folder, repairs, say=_say), warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same
         clip = solve_stages(folder, device=device, say=_say)
     if look["onto"] is not None:

@@ -49,6 +49,7 @@ __all__ = [
     "settings_of",
     "texts_of",
     "write_all",
+    "write_bytes",
     "write_texts",
 ]
 
@@ -157,15 +158,16 @@ def write_all(folder: Path, texts: Mapping[str, str], record: Record) -> None:
     arrays: dict[str, Any] = dict(record_arrays(record))
     exact = io.BytesIO()
     np.savez(exact, **arrays)
-    _write_bytes(folder, {**{name: text.encode() for name, text in texts.items()}, RECORD: exact.getvalue()})
+    write_bytes(folder, {**{name: text.encode() for name, text in texts.items()}, RECORD: exact.getvalue()})
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Write files, all or none as ``write_all`` does, and leave the record as it is."""
-    _write_bytes(folder, {name: text.encode() for name, text in texts.items()})
+    write_bytes(folder, {name: text.encode() for name, text in texts.items()})
 
 
-def _write_bytes(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_bytes(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files as they are, all or none."""
     ready: dict[Path, Path] = {}
     try:
         for name, content in contents.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import InputError
 from mocap3d.clip import Performance
 from mocap3d.stages.changes import read_folder
-from mocap3d.stages.folder import CONTACTS, POSE2D, file_of, write_texts
+from mocap3d.stages.folder import CONTACTS, POSE2D, file_of, write_bytes, write_texts
 from mocap3d.stages.people_tables import CONTACT_COLUMNS, joint_columns_2d
 from mocap3d.stages.table import Column, read_table, table_text
 
-__all__ = ["FOOT_POINTS", "Repair", "repair_stages"]
+__all__ = ["FOOT_POINTS", "Repair", "repair_stages", "repaired_stages"]
 
 Floats = NDArray[np.float64]
 What = Literal["swap left and right", "not seen", "planted", "lifted"]
@@ -82,6 +83,35 @@ def repair_stages(folder: Path, repairs: Sequence[Repair], *, say: Callable[[str
     write_texts(folder, texts)
     for line in lines:
         tell(line)
+
+
+@contextmanager
+def repaired_stages(
+    folder: Path, repairs: Sequence[Repair], *, say: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Repair a folder of stages for what is done inside; if that fails or is interrupted, take the repairs back.
+
+    Args:
+        folder: what was kept.
+        repairs: in this order.
+        say: told what is changed, and that it was taken back.
+
+    Raises:
+        FileFormatError: as ``repair_stages`` does.
+        InputError: as ``repair_stages`` does.
+    """
+    before: dict[str, bytes] = {}
+    if repairs:
+        kept = {path.name: path.read_bytes() for kind in (POSE2D, CONTACTS) for path in folder.glob(f"*-{kind}")}
+        repair_stages(folder, repairs, say=say)
+        before = {name: content for name, content in kept.items() if (folder / name).read_bytes() != content}
+    try:
+        yield
+    except BaseException:
+        if before:
+            write_bytes(folder, before)
+            (say or (lambda line: None))(f"taken back, since it could not be solved: {', '.join(sorted(before))}")
+        raise
 
 
 def _whom(people: Sequence[Performance], repair: Repair) -> tuple[Performance, int, int]:
