@@ -182,17 +182,18 @@ def moved(pose: Pose3D, world_from_here: Floats) -> Pose3D:
 def solve_person(one: Standing, wanted: Wanted) -> Motion:
     """Find the rotations of one person in the world, and which heels and toes stand.
 
-    Contacts that are given hold the feet while solving; those that are found do so in ``perform``.
+    Contacts that are given hold the feet while solving, and so do those that are found.
     """
-    from mocap3d.motion.contacts import find_contacts
-    from mocap3d.motion.solve import solve, unobserved
+    from mocap3d.motion.solve import solve
 
-    motion = solve(
-        one.pose3d, rig=one.rig, height_m=wanted.height_m, contacts=one.contacts, start_frame=one.sight.first
+    return solve(
+        one.pose3d,
+        rig=one.rig,
+        height_m=wanted.height_m,
+        contacts=one.contacts,
+        hint=one.hint,
+        start_frame=one.sight.first,
     )
-    if one.contacts is not None or "lower body" in unobserved(one.pose3d):
-        return motion
-    return replace(motion, contacts=find_contacts(motion, hint=one.hint))
 
 
 def settle(

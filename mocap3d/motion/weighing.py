@@ -95,7 +95,7 @@ class SolveSettings:
     doubt_m: float = 0.06
     root_mps2: float = 4.5
     limit_std_rad: float = 0.01
-    contact_std_m: float = 0.001
+    contact_std_m: float = 0.0007
     unseen_share: float = 0.7
     symmetric: bool = True
 
