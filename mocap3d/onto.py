@@ -250,8 +250,8 @@ def _locked(motion: Motion, target: Target, strength: str) -> Motion:
         root_m=motion.root_m * size,
         local_m=None if motion.local_m is None else motion.local_m * size,
     )
-    drift_m = FootLockSettings().most_drift_m * max(1.0, size)  # short legs under wide hips drift further before
-    settings = FootLockSettings(most_drift_m=drift_m)
+    default, more = FootLockSettings(), max(1.0, size)  # short legs under wide hips drift further before
+    settings = replace(default, most_drift_m=more * default.most_drift_m, most_speed_mps=more * default.most_speed_mps)
     locked = lock_feet(usual, strength=strength, roles=target.roles, settings=settings)  # type: ignore[arg-type]
     return replace(
         locked,

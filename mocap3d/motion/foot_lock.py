@@ -50,6 +50,7 @@ Strength = Literal["off", "auto", "strong"]
 STRENGTHS: Final[tuple[Strength, ...]] = ("off", "auto", "strong")
 
 _ROUNDS: Final = 8  # of bending legs and turning feet back into their ranges
+_LONG_S: Final = 1.0  # of contacts; less does not tell a treadmill from a body that sways
 _UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
 
 
@@ -63,6 +64,8 @@ class FootLockSettings:
         hips_drop_m: how far the hips give way at most.
         most_drift_m: "auto" leaves a contact alone in which the point moves further than this (nine tenths of the
             frames) from its place: it slides.
+        most_speed_mps: "auto" leaves all contacts alone where what stands moves on faster than this, on average
+            over all contacts (a second of them at least): a treadmill. Slower ones look like errors of a video: held.
         least_sure: "auto" leaves a contact alone that is nowhere as sure as this.
     """
 
@@ -70,12 +73,15 @@ class FootLockSettings:
     hips_s: float = 0.3
     hips_drop_m: float = 0.10
     most_drift_m: float = 0.08
+    most_speed_mps: float = 0.15
     least_sure: float = 0.6
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if not (self.fade_s > 0 and self.hips_s > 0 and self.hips_drop_m >= 0 and self.most_drift_m > 0):
             raise InputError("fade_s, hips_s and most_drift_m must be above 0, hips_drop_m not below 0")
+        if not self.most_speed_mps > 0:
+            raise InputError("most_speed_mps must be above 0")
 
 
 def lock_feet(
@@ -116,14 +122,15 @@ def lock_feet(
     support_m = support_heights_m(motion, sure, roles)
     world_m, world_wxyz = forward(motion)
     both = legs(motion.rig, roles)
-    targets = []
+    points = [_heel_and_toe(leg, world_m, world_wxyz) for leg in both]
+    rate, targets = float(motion.fps), []
+    carried = strength == "auto" and _is_carried(np.concatenate(points, axis=1), sure, rate, chosen)
     for k, leg in enumerate(both):
-        part, rate = slice(2 * k, 2 * k + 2), float(motion.fps)
-        points = _heel_and_toe(leg, world_m, world_wxyz)
-        stands = sure[:, part] >= 0.5
-        if strength == "auto":
-            stands = _without_slides(points, sure[:, part], rate, chosen)
-        places = foot_places(points, stands, support_m[:, part], sole_length_m(leg), rate)
+        part = slice(2 * k, 2 * k + 2)
+        stands = (sure[:, part] >= 0.5) & (not carried)
+        if strength == "auto" and not carried:
+            stands = _without_slides(points[k], sure[:, part], rate, chosen)
+        places = foot_places(points[k], stands, support_m[:, part], sole_length_m(leg), rate)
         targets.append(FootTarget(leg, world_m, world_wxyz, places, support_m[:, part], rate, chosen.fade_s))
     return _reached(motion, world_m, world_wxyz, both, targets, roles, chosen)
 
@@ -142,8 +149,19 @@ def _without_slides(points: Floats, contacts: Floats, fps: float, settings: Foot
             track = points[start:stop, k]
             drift = np.linalg.norm(track - resting_place(track, fps), axis=-1)
             sure = contacts[start:stop, k].max() >= settings.least_sure
-            stands[start:stop, k] = sure and float(np.quantile(drift, 0.9)) <= settings.most_drift_m
+            calm = float(np.quantile(drift, 0.9)) <= settings.most_drift_m
+            stands[start:stop, k] = sure and calm
     return stands
+
+
+def _is_carried(points: Floats, contacts: Floats, fps: float, settings: FootLockSettings) -> bool:
+    """Whether the ground itself moves under points (T, 4, 3): whatever stands goes the same way."""
+    spans = [(k, start, stop - 1) for k in range(4) for start, stop in runs(contacts[:, k] >= 0.5)]
+    seconds = sum(last - start for _, start, last in spans) / fps
+    if seconds < _LONG_S:
+        return False
+    way_m = np.sum([points[last, k] - points[start, k] for k, start, last in spans], axis=0)
+    return float(np.linalg.norm(way_m)) > settings.most_speed_mps * seconds
 
 
 def _reached(

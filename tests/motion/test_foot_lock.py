@@ -173,6 +173,17 @@ def test_auto_leaves_slides_and_doubts_and_strong_holds_them() -> None:
     assert skate_mmps(soles(held), doubtful) < 0.01
 
 
+@pytest.mark.parametrize("belt_mps", [0.2, 0.3, 0.5, 0.8])
+def test_auto_leaves_feet_on_a_treadmill(belt_mps: float) -> None:
+    """Catches feet that a belt carries, nailed to the room: all of them, or those that the clip's ends cut short."""
+    motion = walk(steps=9).motion
+    seconds = np.arange(len(motion))[:, None] / 30
+    carried = replace(motion, root_m=motion.root_m - seconds * [0, 0, belt_mps])
+    first = lock_feet(carried, strength="auto")
+    np.testing.assert_array_equal(first.local_wxyz, carried.local_wxyz)
+    assert skate_mmps(soles(lock_feet(carried, strength="strong")), carried) < 0.3 * 1000 * belt_mps
+
+
 def test_given_contacts_are_used_and_kept_and_off_does_nothing_else() -> None:
     """Catches an edited contact track that is ignored, and a motion without contacts that cannot be locked."""
     motion = drifting(walk().motion)
