@@ -150,6 +150,8 @@ def _body(rig: Rig, roles: Roles | None) -> _Body:
     lengths = [
         np.linalg.norm(at[a] - at[b]) for leg in both for a, b in ((leg.upper, leg.lower), (leg.lower, leg.foot))
     ]
+    if not sum(lengths) > 0:
+        raise InputError(f"the legs of {rig.skeleton.name!r} have no length")
     ankles = [-wxyz_rotate(leg.level_foot_wxyz, leg.heel_m)[1] for leg in both]
     return _Body(
         rig=rig,

@@ -267,6 +267,17 @@ def test_wrong_settings_are_refused(value):
             make()
 
 
+@pytest.mark.parametrize("make", [Butterworth, Gaussian, Robust])
+def test_a_cutoff_next_to_nothing_is_refused(make):
+    """Catches a kernel of a million frames for a typing error, which takes minutes and all memory."""
+    for cutoff_hz in (1e-6, 0.049):
+        with pytest.raises(InputError, match=r"at least 0\.05 Hz"):
+            make(cutoff_hz=cutoff_hz)
+    with pytest.raises(InputError, match=r"at least 0\.05 Hz"):
+        Gaussian.from_std_s(1000.0)
+    assert np.isfinite(filter_points(np.zeros((9, 3)), 120, make(cutoff_hz=0.05))).all()
+
+
 def test_wrong_input_is_refused():
     """Catches shapes, infinities and zero quaternions that would come out as nonsense."""
     how = Butterworth(cutoff_hz=6)

@@ -27,7 +27,7 @@ from mocap3d.base.feet import sole_points
 from mocap3d.base.humanoid import HUMANOID_RIG
 from mocap3d.base.motion import Motion
 from mocap3d.base.roles import HUMANOID_ROLES
-from mocap3d.motion.retarget import RetargetSettings, retarget
+from mocap3d.motion.retarget import RetargetSettings, legs_ratio, retarget
 
 LIMBS = [
     (f"{side}{bone}", f"{side}{end}")
@@ -251,6 +251,15 @@ def test_a_scale_that_is_none(scale):
     """Catches a body that is moved to one point or to infinity."""
     with pytest.raises(InputError, match="scale"):
         RetargetSettings(scale=scale)
+
+
+def test_legs_without_length():
+    """Catches a division by nothing where a file has all joints of the legs in one point."""
+    inside = [name in ("leftLowerLeg", "leftFoot", "rightLowerLeg", "rightFoot") for name in NAMES]
+    legless = replace(HUMANOID_RIG, offsets_m=np.where(np.array(inside)[:, None], 0.0, HUMANOID_RIG.offsets_m))
+    for source, target in ((HUMANOID_RIG, legless), (legless, HUMANOID_RIG)):
+        with pytest.raises(InputError, match="no length"):
+            legs_ratio(source, target)
 
 
 def test_missing_roles():

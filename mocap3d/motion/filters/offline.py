@@ -31,6 +31,7 @@ __all__ = ["Butterworth", "Filter", "Gaussian", "Robust", "filter_points", "filt
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_SLOWEST_HZ: Final = 0.05  # twenty seconds a turn; what a Gaussian takes in memory and time grows beyond bounds below
 _TIE: Final = 1e-9  # relative; sums of distances that are as good as equal
 _MOST_BESIDE: Final = 3  # frames looked at on either side in the search for outliers
 _TOO_FEW: Final = 3  # frames in a window: any of them may be the wrong one
@@ -45,7 +46,7 @@ class Butterworth:
     A step in the input overshoots by a few per cent.
 
     Attributes:
-        cutoff_hz: where 71 % of the amplitude is left after both passes.
+        cutoff_hz: where 71 % of the amplitude is left after both passes; at least 0.05.
         order: of one pass; 2 falls with the fourth power of the frequency after both.
     """
 
@@ -54,7 +55,7 @@ class Butterworth:
 
     def __post_init__(self) -> None:
         """Check both."""
-        _check_positive("cutoff_hz", self.cutoff_hz)
+        _check_cutoff(self.cutoff_hz)
         _check_order(self.order)
 
 
@@ -64,13 +65,14 @@ class Gaussian:
 
     Attributes:
         cutoff_hz: where 71 % of the amplitude is left; a standard deviation of 0.1325 / cutoff_hz seconds.
+            At least 0.05.
     """
 
     cutoff_hz: float
 
     def __post_init__(self) -> None:
         """Check it."""
-        _check_positive("cutoff_hz", self.cutoff_hz)
+        _check_cutoff(self.cutoff_hz)
 
     @classmethod
     def from_std_s(cls, std_s: float) -> Gaussian:
@@ -84,7 +86,7 @@ class Robust:
     """Takes out what jumps away for less than half of a short window (`outliers`), then smooths as `Butterworth`.
 
     Attributes:
-        cutoff_hz: of the smoothing.
+        cutoff_hz: of the smoothing; at least 0.05.
         order: of the smoothing.
         window_s: of the search for outliers. It must be shorter than the fastest there-and-back that is real: a boxer's
             fist needs 0.3 s.
@@ -98,7 +100,8 @@ class Robust:
 
     def __post_init__(self) -> None:
         """Check all four."""
-        for name in ("cutoff_hz", "window_s", "threshold"):
+        _check_cutoff(self.cutoff_hz)
+        for name in ("window_s", "threshold"):
             _check_positive(name, getattr(self, name))
         _check_order(self.order)
 
@@ -316,6 +319,12 @@ def _median(values: Floats, there: Flags) -> Floats:
 def _check_positive(name: str, value: float) -> None:
     if not (np.isfinite(value) and value > 0):
         raise InputError(f"{name} must be finite and above 0, got {value}")
+
+
+def _check_cutoff(cutoff_hz: float) -> None:
+    _check_positive("cutoff_hz", cutoff_hz)
+    if cutoff_hz < _SLOWEST_HZ:
+        raise InputError(f"a cut-off must be at least {_SLOWEST_HZ:g} Hz, or nothing is left; got {cutoff_hz:g} Hz")
 
 
 def _check_order(order: int) -> None:
