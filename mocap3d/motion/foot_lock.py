@@ -49,7 +49,7 @@ Flags = NDArray[np.bool_]
 Strength = Literal["off", "auto", "strong"]
 STRENGTHS: Final[tuple[Strength, ...]] = ("off", "auto", "strong")
 
-_ROUNDS: Final = 8  # of bending legs and turning feet back into their ranges
+_ROUNDS: Final = 2  # of bending legs and holding them within their ranges; a knee out of range would drift with more
 _LONG_S: Final = 1.0  # of contacts; less does not tell a treadmill from a body that sways
 _UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
 
