@@ -124,7 +124,9 @@ def _complete_pairs(at: dict[str, Floats], scale: float) -> None:
         if {f"left_{part}", f"right_{part}"} <= set(at)
     }
     if not lines:
-        raise InputError("solve needs both hips or both shoulders: one of each pair has no value in any frame")
+        raise InputError(
+            "solve needs both hips or both shoulders; of each pair one has no value in any frame, or is not called so"
+        )
     across = _unit(next(iter(lines.values())))
     trunk_m = (_AVERAGE.spine + _AVERAGE.chest + _AVERAGE.upper_chest + _AVERAGE.clavicle_rise) * scale
     for part, other, rise_m in (("hip", "shoulder", -trunk_m), ("shoulder", "hip", trunk_m)):

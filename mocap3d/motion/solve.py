@@ -30,7 +30,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, wxyz_continuous
-from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.base.skeletons import HUMANOID_22, SKELETONS
 from mocap3d.motion.body import rig_from
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.gauss_newton import minimised
@@ -44,6 +44,7 @@ __all__ = ["SolveSettings", "solve", "unobserved"]
 
 Floats = NDArray[np.float64]
 _SIDES: Final = ("left", "right")
+_STATURES_M: Final = (0.3, 3.0)
 _CHOICES: Final = {  # the points that show a part of the body: the first that a skeleton has
     "lower body": ("*_knee *_ankle *_toe", "*_knee *_ankle", "*LowerLeg *Foot"),
     "upper body": ("*_shoulder *_elbow *_wrist face", "*_shoulder *_elbow *_wrist", "*UpperArm *LowerArm *Hand"),
@@ -89,7 +90,7 @@ def solve(
         pose: joints in the world, +Y up, of any skeleton of ``base.skeletons`` with hips or shoulders. NaN is not
             observed; finite with confidence 0 is filled in and counts little.
         rig: a humanoid rig with any offsets; measured on the clip when None.
-        height_m: stature, for what the clip does not show of the body.
+        height_m: stature, 0.3 to 3 metres, for what the clip does not show of the body.
         contacts: (T, 4) in 0..1, left heel, left toe, right heel, right toe: held still from 0.5 on, and kept on the
             motion. None finds them on a first solution.
         hint: (T, 4) what a network thinks of the contacts, where they are to be found.
@@ -100,10 +101,11 @@ def solve(
         A motion on ``rig`` with foot contacts; bone lengths are constant and no joint is beyond its limits.
 
     Raises:
-        InputError: joints in a camera's frame, another rig, contacts of another shape, or nothing to solve.
+        InputError: joints in a camera's frame, another rig, contacts of another shape, no stature, or nothing to solve.
     """
     settings = settings or SolveSettings()
-    _check(pose, rig, contacts)
+    _check(pose, rig, contacts, height_m)
+    pose = _of_table(pose)
     rig = rig_from(pose, height_m, symmetric=settings.symmetric) if rig is None else rig
     unseen = unobserved(pose, settings)
     points = landmarks(_without_wild_frames(pose), height_m)
@@ -158,13 +160,21 @@ def _standing(
     return local, root_m
 
 
-def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None) -> None:
+def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None, height_m: float) -> None:
     if pose.frame != "world":
         raise InputError(f"solve needs joints in the world, got {pose.skeleton.name} in frame {pose.frame!r}")
     if rig is not None and rig.skeleton != HUMANOID_22:
         raise InputError(f"solve needs a rig with the skeleton {HUMANOID_22.name}, got {rig.skeleton.name}")
     if contacts is not None and np.shape(contacts) != (len(pose), 4):
         raise InputError(f"contacts must be ({len(pose)}, 4), got {np.shape(contacts)}")
+    if not (isinstance(height_m, (int, float)) and _STATURES_M[0] <= height_m <= _STATURES_M[1]):
+        raise InputError(f"height_m must be {_STATURES_M[0]:g} to {_STATURES_M[1]:g} metres, got {height_m!r}")
+
+
+def _of_table(pose: Pose3D) -> Pose3D:
+    """The pose with the skeleton of the table that has these joints: files call theirs by their own name."""
+    known = (one for one in SKELETONS.values() if one.joint_names == pose.skeleton.joint_names)
+    return replace(pose, skeleton=next(known, pose.skeleton))
 
 
 def _columns(pose: Pose3D, names: str) -> list[int]:

@@ -357,3 +357,23 @@ def test_keeps_the_number_of_the_first_frame_and_a_given_rig():
     stranger = dataclasses.replace(HUMANOID_22, name="stranger", joint_names=names)
     with pytest.raises(InputError, match="needs a rig"):
         solve(world_pose(joints), rig=dataclasses.replace(HUMANOID_RIG, skeleton=stranger))
+
+
+def test_joints_count_by_their_names_and_not_by_the_name_of_the_file():
+    """Catches joints that mean something else because a file calls the skeleton otherwise."""
+    joints, _ = walk(1.0)
+    plain = world_pose(joints)
+    renamed = dataclasses.replace(plain, skeleton=dataclasses.replace(plain.skeleton, name="walk"))
+    humanoid = dataclasses.replace(HUMANOID_22, name="walk")
+    world_m, _ = forward(solve(plain))
+    from_file = world_pose(world_m, std_m=0.01, skeleton=humanoid)
+    np.testing.assert_array_equal(solve(renamed).local_wxyz, solve(plain).local_wxyz)
+    again_m, _ = forward(solve(from_file))
+    assert np.median(np.linalg.norm(again_m - world_m, axis=-1)) < 0.01
+
+
+@pytest.mark.parametrize("height_m", [0.0, 1e9, float("nan"), "1.7", None])
+def test_a_stature_that_cannot_be_is_refused(height_m):
+    """Catches bodies of a thousand kilometres, and a foreign error for a text."""
+    with pytest.raises(InputError, match="height_m"):
+        solve(world_pose(walk(0.2)[0]), height_m=height_m)
