@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.feet import sole_points
@@ -138,7 +139,7 @@ def retarget(
         motion = _understood(motion, source_roles)
     made = retarget_rig(motion, target.rig, source_roles=source_roles, target_roles=target.roles)
     if foot_lock != "off":
-        made = _locked(made, target, foot_lock)
+        made = _locked(made, target, foot_lock, _stood_on_m(motion, source_roles))
     roles: Mapping[str, str] = target.roles
     if target.preset is not None:
         made, roles = dress(made, target.preset), target.preset.roles
@@ -241,7 +242,14 @@ def _doubt_up(usual: Motion) -> None:
         )
 
 
-def _locked(motion: Motion, target: Target, strength: str) -> Motion:
+def _stood_on_m(motion: Motion, roles: Roles) -> NDArray[np.float64]:
+    """What heels and toes stand on (T, 4), on a body of usual size with legs of one length."""
+    usual = retarget_rig(motion, HUMANOID_RIG, source_roles=roles, target_roles=None)
+    contacts = find_contacts(usual) if usual.contacts is None else usual.contacts
+    return support_heights_m(usual, contacts)
+
+
+def _locked(motion: Motion, target: Target, strength: str, support_m: NDArray[np.float64]) -> Motion:
     """Lock the feet on the same body of usual size, whose contacts, heights and distances foot lock knows."""
     size = legs_ratio(motion.rig, HUMANOID_RIG, target.roles)
     usual = replace(
@@ -252,7 +260,13 @@ def _locked(motion: Motion, target: Target, strength: str) -> Motion:
     )
     default, more = FootLockSettings(), max(1.0, size)  # short legs under wide hips drift further before
     settings = replace(default, most_drift_m=more * default.most_drift_m, most_speed_mps=more * default.most_speed_mps)
-    locked = lock_feet(usual, strength=strength, roles=target.roles, settings=settings)  # type: ignore[arg-type]
+    locked = lock_feet(
+        usual,
+        strength=strength,  # type: ignore[arg-type]
+        support_m=support_m,
+        roles=target.roles,
+        settings=settings,
+    )
     return replace(
         locked,
         rig=motion.rig,

@@ -22,10 +22,14 @@ from mocap3d.motion.contacts import support_heights_m
 from mocap3d.onto import Target, load_target, retarget
 
 OTHER = with_other_axes(in_a_pose(short_legged(), 50, 10), Rotation.from_euler("y", 180, degrees=True), seed=5)
+UNEVEN = np.array([1.25 if name == "leftLowerLeg" else 1.0 for name in HUMANOID_RIG.skeleton.joint_names])[:, None]
 BODIES = {
     "twice as tall": Target(name="tall", rig=long_legged(), roles=HUMANOID_ROLES),
     "short legs": Target(name="short", rig=short_legged(), roles=HUMANOID_ROLES),
     "a character": Target(name="other", rig=OTHER, roles={n: f"b_{n}" for n in HUMANOID_ROLES}),
+    "a longer left leg": Target(
+        name="uneven", rig=replace(HUMANOID_RIG, offsets_m=HUMANOID_RIG.offsets_m * UNEVEN), roles=HUMANOID_ROLES
+    ),
 }
 
 
@@ -56,14 +60,18 @@ def check_feet(made, roles):
     assert speeds.mean() < 0.01
 
 
-@pytest.mark.parametrize("name", ["mixamo", "ue5", "vrm", *BODIES])
+@pytest.mark.parametrize("name", [*output.preset_names(), *BODIES])
 def test_feet_of_a_walker(name):
-    """Catches soles that float, sink or slide on legs of another length, and knees that pop backwards."""
+    """Catches soles that float, sink or slide on legs of another length, and knees that pop backwards.
+
+    One leg longer than the other: each foot was held at the height to which its leg had brought it.
+    """
     motion = walking()
     lowest = sole_points(motion)[..., 1]
     np.testing.assert_allclose(lowest[motion.contacts >= 0.5], 0, atol=1e-9)  # the source is what it says
     made = retarget(motion, BODIES.get(name, name))
     check_feet(made.motion, made.roles)
+    assert np.abs(sole_points(made.motion, made.roles)[..., 1][made.motion.contacts >= 0.5]).max() < 0.01
     stride = np.ptp(made.motion.root_m[:, 2]) if made.motion.local_m is None else None
     if name == "twice as tall":
         assert stride == pytest.approx(np.ptp(motion.root_m[:, 2]) * 2 * 0.8347 / 0.84, rel=0.01)

@@ -89,6 +89,7 @@ def lock_feet(
     *,
     strength: Strength = "auto",
     contacts: ArrayLike | None = None,
+    support_m: ArrayLike | None = None,
     roles: Roles | None = None,
     settings: FootLockSettings | None = None,
 ) -> Motion:
@@ -98,6 +99,8 @@ def lock_feet(
         motion: T frames on any rig, +Y up.
         strength: "auto" locks what is surely standing and does not slide, "strong" every contact, "off" nothing.
         contacts: (T, 4) in 0..1, 0.5 and more stands; None takes the motion's, or finds them where it has none.
+        support_m: (T, 4) heights that heels and toes stand on, where they are known better than from this motion: those
+            of the body that it was moved from, whose legs are as long as each other. None takes them from the motion.
         roles: humanoid joint -> joint of the rig; None means that it has the humanoid's names. Toes may be missing.
         settings: times and distances.
 
@@ -105,7 +108,7 @@ def lock_feet(
         The motion with other rotations of hips (their place), legs, feet and toes; it remembers the contacts.
 
     Raises:
-        InputError: an unknown strength, contacts of another shape, or roles without arms, legs or hips.
+        InputError: an unknown strength, contacts or heights of another shape, or roles without arms, legs or hips.
     """
     if strength not in STRENGTHS:
         raise InputError(f"strength must be one of {', '.join(STRENGTHS)}, got {strength!r}")
@@ -119,7 +122,10 @@ def lock_feet(
     motion = replace(motion, contacts=sure)
     if strength == "off" or not (sure >= 0.5).any():
         return motion
-    support_m = support_heights_m(motion, sure, roles)
+    if support_m is None:
+        heights_m = support_heights_m(motion, sure, roles)
+    else:
+        heights_m = as_floats("support_m", support_m, (len(motion), len(CONTACT_POINTS)))
     world_m, world_wxyz = forward(motion)
     both = legs(motion.rig, roles)
     points = [_heel_and_toe(leg, world_m, world_wxyz) for leg in both]
@@ -130,8 +136,8 @@ def lock_feet(
         stands = (sure[:, part] >= 0.5) & (not carried)
         if strength == "auto" and not carried:
             stands = _without_slides(points[k], sure[:, part], rate, chosen)
-        places = foot_places(points[k], stands, support_m[:, part], sole_length_m(leg), rate)
-        targets.append(FootTarget(leg, world_m, world_wxyz, places, support_m[:, part], rate, chosen.fade_s))
+        places = foot_places(points[k], stands, heights_m[:, part], sole_length_m(leg), rate)
+        targets.append(FootTarget(leg, world_m, world_wxyz, places, heights_m[:, part], rate, chosen.fade_s))
     return _reached(motion, world_m, world_wxyz, both, targets, roles, chosen)
 
 
