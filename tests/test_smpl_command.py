@@ -107,6 +107,9 @@ def test_what_cannot_be_done_is_said(take: tuple[SmplModel, Path], tmp_path: Pat
         run(source, tmp_path / "b.bvh", "--as", "smplh", "--body-model", models)
     with pytest.raises(InputError, match="leave --preset and --mesh out"):
         run(tmp_path / "a.bvh", tmp_path / "b.npz", "--as", "smplh", "--body-model", models, "--mesh")
+    for option, value in (("--body-model", models), ("--gender", "male")):
+        with pytest.raises(InputError, match=f"{option} is for takes of AMASS"):
+            run(tmp_path / "a.bvh", tmp_path / "b.glb", option, value)
     for words in (["--as", "mano"], ["--gender", "other"]):
         done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "c.npz"), *words])
         assert done.exit_code == 2

@@ -145,7 +145,7 @@ def _convert_one(
     """Convert one file; ``written`` are results that must not be overwritten, and get those of this file."""
     body, onto = bodies
     parameters = is_amass(source)
-    body.check(target, options)
+    body.check(source, target, options)
     for name, option in (("unit_m", "--unit"), ("up", "--up")):
         if name in reading and not parameters and not has_option("read", source, name):
             raise InputError(f"{option} is for files that do not say it; {source.suffix} files do")

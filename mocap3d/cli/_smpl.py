@@ -80,9 +80,12 @@ class Body:
         print("note: the skin is that of the body model and under its licence (docs/smpl.md)", file=sys.stderr)
         return motion, {**options, "mesh": smpl_mesh(model, parameters.betas)}
 
-    def check(self, target: Path, options: dict[str, Any]) -> None:
-        """Refuse what parameters of a body cannot be written with."""
+    def check(self, source: Path, target: Path, options: dict[str, Any]) -> None:
+        """Refuse what parameters of a body cannot be written with, and options that nothing would use."""
         if self.wanted is None:
+            if not is_amass(source) and (self.path or self.gender):
+                option = "--body-model" if self.path else "--gender"
+                raise InputError(f"{option} is for takes of AMASS and with --as; {source} has bones of its own")
             return
         if target.suffix.lower() != ".npz":
             raise InputError(f"--as {self.wanted} writes AMASS's .npz, not {target.suffix}")
