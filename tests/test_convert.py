@@ -18,6 +18,8 @@ from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.skeleton import Skeleton
 
 
 @pytest.fixture
@@ -135,13 +137,38 @@ def test_a_folder_of_files(walker, tmp_path, capsys):
     np.testing.assert_allclose(forward(found)[0], forward(walker)[0], atol=1e-5)
 
 
-def test_points(walker, tmp_path, capsys):
-    """Catches points that are taken for a body."""
+def test_points_that_are_joints_become_a_motion(walker, tmp_path, capsys):
+    """Catches points of a body that lead nowhere, a body of another size, and markers that are taken for joints."""
+    truth_m, _ = forward(walker)
     converted(capsys, tmp_path / "walk.bvh", tmp_path / "a.c3d")
     converted(capsys, tmp_path / "a.c3d", tmp_path / "a.trc")
-    code, _, errors = run(capsys, "convert", tmp_path / "a.trc", tmp_path / "b.bvh")
+    for source in ("a.c3d", "a.trc"):
+        code, _, errors = run(capsys, "convert", tmp_path / source, tmp_path / "b.bvh")
+        assert code == 0, errors
+        assert "a body was measured on them" in errors
+        found = output.read(tmp_path / "b.bvh")
+        index = found.rig.skeleton.index
+        found_m = forward(found)[0][:, [index(name) for name in walker.rig.skeleton.joint_names]]
+        assert np.median(np.linalg.norm(found_m - truth_m, axis=-1)) < 0.01
+
+
+def test_points_that_are_no_joints_stay_points(tmp_path, capsys):
+    """Catches markers that are taken for a body."""
+    skeleton = Skeleton(name="wand", joint_names=("tip", "end"), parents=(-1, 0), mirror=(0, 1))
+    ones = np.ones((5, 2))
+    wand = Pose3D(
+        xyz_m=np.ones((5, 2, 3)),
+        confidence=ones,
+        std_m=ones,
+        views=ones,
+        fps=Fraction(30),
+        skeleton=skeleton,
+        frame="world",
+    )
+    output.write(wand, tmp_path / "wand.csv")
+    code, _, errors = run(capsys, "convert", tmp_path / "wand.csv", tmp_path / "b.bvh")
     assert code == 1
-    assert "hold rotations" in errors
+    assert "do not make a body" in errors
 
 
 def test_points_are_edited_like_motions(walker, tmp_path, capsys):

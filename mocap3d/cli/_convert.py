@@ -156,6 +156,8 @@ def _convert_one(
         found, options = body.read(source, target, reading, options)
     elif isinstance(found := read(source, **reading), Motion) and onto.onto is None:
         found, options = _with_body(source, found, target, options)
+    if isinstance(found, Pose3D) and body.wanted is None and not has_option("write", target, "source"):
+        found = _solved(found, source)
     things = _things(found, target, edits, onto)
     paths = [path for path, _ in things]
     if taken := [path for n, path in enumerate(paths) if path in written or path in paths[:n]]:
@@ -169,6 +171,18 @@ def _convert_one(
             write(thing, path, **options)
         written.add(path)
     return paths
+
+
+def _solved(pose: Pose3D, source: Path) -> Motion:
+    """Rotations for points that are called like joints, on a body that is measured on them."""
+    from mocap3d.motion.solve import solve
+
+    try:
+        motion = solve(pose)
+    except InputError as error:
+        raise InputError(f"{source} holds points that do not make a body: {error}") from error
+    print(f"note: {source} holds points: a body was measured on them, its rotations are solved", file=sys.stderr)
+    return motion
 
 
 def _things(

@@ -172,9 +172,19 @@ def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None, 
 
 
 def _of_table(pose: Pose3D) -> Pose3D:
-    """The pose with the skeleton of the table that has these joints: files call theirs by their own name."""
-    known = (one for one in SKELETONS.values() if one.joint_names == pose.skeleton.joint_names)
-    return replace(pose, skeleton=next(known, pose.skeleton))
+    """The pose with the skeleton of the table that has these joints: files call theirs by their own name.
+
+    Joints of the humanoid among other points (a file's virtual markers) stand for themselves.
+    """
+    names = pose.skeleton.joint_names
+    for known in SKELETONS.values():
+        if known.joint_names == names:
+            return replace(pose, skeleton=known)
+    if not set(HUMANOID_22.joint_names) <= set(names):
+        return pose
+    columns = [names.index(name) for name in HUMANOID_22.joint_names]
+    per_joint = {name: getattr(pose, name)[:, columns] for name in ("xyz_m", "confidence", "std_m", "views")}
+    return replace(pose, skeleton=HUMANOID_22, **per_joint)
 
 
 def _columns(pose: Pose3D, names: str) -> list[int]:
