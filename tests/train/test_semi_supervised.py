@@ -214,7 +214,7 @@ def test_people_without_labels_teach(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """
     data = recording(tmp_path / "labelled.h5", {"one": (1.0, [90]), "three": (1.1, [60, 130, 250, 310])})
     others = recording(tmp_path / "others.h5", {"two": (1.2, list(range(0, 360, 40)))}, labels=False)
-    monkeypatch.setattr(semi_supervised, "_REPORT_S", 2.0)
+    monkeypatch.setattr(semi_supervised, "_REPORT_S", 0.1)
     settings = replace(TINY, channels=64, dilations=(0, 0), outputs=1, clips=24, dropout=0.0, steps=400, warm_up=100,
                        learning_rate=6e-3, mirrored=False)  # fmt: skip
     rows: dict[str, list[dict[str, float]]] = {"alone": [], "together": []}
