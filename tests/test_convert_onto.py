@@ -182,12 +182,15 @@ def test_what_is_refused(arguments, code, message, source, tmp_path, capsys, mon
     assert not (tmp_path / "a.glb").exists()
 
 
-def test_points_are_refused(source, tmp_path, capsys):
-    """Catches points that are taken for a body."""
+def test_points_need_a_format_of_bones(source, tmp_path, capsys):
+    """Catches points that are written as they are although another body was asked for, and joints that lead nowhere."""
     output.write(source[1], tmp_path / "a.trc")
-    code, _, errors = run(capsys, "convert", tmp_path / "a.trc", tmp_path / "b.glb", "--onto", "mixamo")
+    code, _, errors = run(capsys, "convert", tmp_path / "a.trc", tmp_path / "b.c3d", "--onto", "mixamo")
     assert code == 1
     assert "--onto needs a motion" in errors
+    code, _, errors = run(capsys, "convert", tmp_path / "a.trc", tmp_path / "b.glb", "--onto", "mixamo")
+    assert code == 0, errors
+    assert "mixamorig:Hips" in output.read(tmp_path / "b.glb").rig.skeleton.joint_names
 
 
 def test_from_python(tmp_path):
