@@ -21,6 +21,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.projection import px_to_rays
 from mocap3d.lift.encoding import SCREEN_NORMALISED, Encoded, cam_from_virtual, encode
+from mocap3d.lift.holding import RunningHold, longest_hold
 from mocap3d.lift.lifter_weights import LifterMeta, LifterWeights, load_weights
 from mocap3d.lift.monocular import Lifted, body_of
 from mocap3d.lift.outputs import read_outputs
@@ -79,6 +80,7 @@ class LiveLifter:
         """Begin a new shot; what is still to come about the old one is forgotten (`flush` brings it)."""
         self._stream.reset()
         self._encoder = RunningEncoder(self._weights.meta)
+        self._hold = RunningHold(longest_hold(float(self._weights.meta.fps)))
         self._waiting: list[tuple[float, Encoded, _Floats]] = []
         self._first_s, self._ticks = 0.0, 0
         self._picture: tuple[float, tuple[_Floats, _Floats]] | None = None
@@ -139,6 +141,8 @@ class LiveLifter:
         return self.flush() if over else []
 
     def _tick(self, points: _Floats, confidence: _Floats) -> list[LiveFrame]:
+        if self._weights.meta.encoding != SCREEN_NORMALISED:
+            points = self._hold.push(points)
         encoded = self._encoder.push(points, confidence)
         self._waiting.append((self._tick_s(), encoded, confidence))
         self._ticks += 1

@@ -22,6 +22,7 @@ from mocap3d.base.projection import px_to_rays
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.skeletons import COCO_17, LIFTER_20
 from mocap3d.lift.encoding import SCREEN_NORMALISED, cam_from_virtual, encode
+from mocap3d.lift.holding import hold_unseen, longest_hold
 from mocap3d.lift.lifter_weights import LifterWeights, load_weights
 from mocap3d.lift.outputs import read_outputs
 from mocap3d.lift.resample import at_rate, back_to_frames
@@ -84,7 +85,8 @@ def lift_pose2d(
     """Lift one person's 2D joints to space.
 
     Args:
-        pose2d: T frames of the weights' input skeleton; NaN where not seen.
+        pose2d: T frames of the weights' input skeleton; NaN where not seen. Joints that are not seen for up to a
+            quarter of a second are taken to be where they were (``holding.py``).
         camera: the camera that saw them (its lens; its pose is not used).
         weights: the lifter; the shipped one when None.
         height_m: body height of the person; everything scales with it.
@@ -131,6 +133,7 @@ def lift_everything(
     if on_screen:
         encoded = encode_screen(points, confidence, pose2d.skeleton)
     else:
+        points = hold_unseen(points, longest_hold(float(weights.meta.fps)))
         encoded = encode(points, confidence, pose2d.skeleton, weights.meta.encoding)
     found = read_outputs(weights.meta, _run(weights, encoded.features, device, precision), encoded.scale)
     scale = height_m / weights.meta.stature_m

@@ -23,6 +23,7 @@ from mocap3d.base.skeletons import COCO_17, HUMAN36M_17, LIFTER_20, skeleton_nam
 from mocap3d.data_prep.cmu import LEG_PER_STATURE
 from mocap3d.data_prep.motion_file import read_sequences
 from mocap3d.lift.encoding import encode, virtual_from_cam_points
+from mocap3d.lift.holding import hold_unseen, longest_hold
 from mocap3d.train.bending import bent
 from mocap3d.train.body import OFFSETS_M, coco_points, mirrored, vary_bones
 from mocap3d.train.contact_labels import contact_labels
@@ -250,6 +251,7 @@ def observe(
         if varied:  # whoever brings such points has a confidence of their own
             confidence *= rng.uniform(0.5, 1.0, (len(rays), 1, 1)).astype(rays.dtype)
     drop_points(rng, rays, confidence, settings.dropped)
+    rays = hold_unseen(rays, longest_hold(settings.fps))
     encoded = encode(rays, confidence, skeleton_named(settings.points), settings.encoding)
     turned = virtual_from_cam_points(joints_m, encoded.virtual_from_cam)
     root = turned[:, :, 0]

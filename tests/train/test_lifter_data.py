@@ -158,12 +158,32 @@ def test_points_are_dropped_as_often_as_stated():
     rays, confidence = np.zeros((2000, 30, 17, 3), np.float32), np.ones((2000, 30, 17), np.float32)
     drop_points(np.random.default_rng(0), rays, confidence, 0.4)
     lost = confidence == 0
-    np.testing.assert_array_equal(np.isnan(rays[..., 0]), lost)
+    assert np.isnan(rays[~lost]).sum() == 0
+    assert np.isnan(rays[lost]).all(axis=-1).mean() == pytest.approx(0.5, abs=0.05)  # half of the clips are bridged
     by_clip = lost.mean(axis=(1, 2))
     assert (by_clip > 0).mean() == pytest.approx(0.4, abs=0.03)
     assert by_clip.max() == pytest.approx(0.5, abs=0.06)
     assert by_clip[by_clip > 0].mean() == pytest.approx(0.25, abs=0.02)
     assert lost.any(axis=1).mean() > 0.3  # not whole joints or whole frames
+
+
+def test_bridged_points_lie_on_the_line_between_those_around_them():
+    """Catches neighbours that are lost themselves, other joints' places, and ends that are made up."""
+    rng = np.random.default_rng(1)
+    rays = rng.normal(size=(8, 40, 3, 3))
+    before, confidence = rays.copy(), np.ones(rays.shape[:-1])
+    drop_points(rng, rays, confidence, 1.0)
+    lost = confidence == 0
+    bridged = [clip for clip in range(8) if np.isfinite(rays[clip][lost[clip]]).any()]
+    assert 0 < len(bridged) < 8
+    for clip in bridged:
+        for joint in range(3):
+            known = np.flatnonzero(~lost[clip, :, joint])
+            for axis in range(3):
+                values = before[clip, known, joint, axis]
+                expected = np.interp(np.arange(40), known, values, left=np.nan, right=np.nan)
+                np.testing.assert_allclose(rays[clip, :, joint, axis], expected, atol=1e-12)
+    np.testing.assert_array_equal(rays[~lost], before[~lost])
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path):
