@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
-from mocap3d.cameras.camera_file import read_cameras
+from mocap3d.cameras.files import read_cameras
 
 if TYPE_CHECKING:
     from mocap3d.cameras.video import Video

@@ -181,7 +181,7 @@ _KINDS = (POSE2D, POSE3D, CONTACTS, BODY)
 
 
 def _read_lens(path: Path) -> Camera:
-    from mocap3d.cameras.camera_file import read_cameras
+    from mocap3d.cameras.files import read_cameras
 
     cameras = read_cameras(path)
     if len(cameras) != 1:

@@ -101,7 +101,7 @@ def save_stages(clip: Clip, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     Raises:
         InputError: the folder is not empty, or cannot be written.
     """
-    from mocap3d.cameras.camera_file import write_cameras
+    from mocap3d.cameras.files import write_cameras
 
     target = Path(folder)
     check_new(target)
@@ -109,7 +109,7 @@ def save_stages(clip: Clip, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {target}: {error.strerror or error}") from error
-    write_cameras(target / LENS, [lens_of(clip)])
+    write_cameras([lens_of(clip)], target / LENS)
     texts = {SETTINGS: settings_text(settings_of(clip), _facts(clip)), **texts_of(clip)}
     write_all(target, texts, Record(clip))
     return tuple(target / name for name in (LENS, *texts, RECORD))

@@ -10,7 +10,7 @@ import pytest
 
 from mocap3d import examples
 from mocap3d.base.errors import InputError
-from mocap3d.cameras.camera_file import read_cameras
+from mocap3d.cameras.files import read_cameras
 from mocap3d.cameras.video import open_video
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import FileFormatError, InputError
-from mocap3d.cameras.camera_file import read_cameras, write_cameras
+from mocap3d.cameras.files import read_cameras, write_cameras
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 LENGTHS = st.floats(1e-3, 1e6)
@@ -42,7 +42,7 @@ def test_round_trip_is_exact(written):
     """Catches rounded numbers, fx and fy swapped, a transposed pose, and names that need escaping."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rig.toml"
-        write_cameras(path, written)
+        write_cameras(written, path)
         for a, b in zip(written, read_cameras(path), strict=True):
             assert (a.name, a.size_wh_px, a.model) == (b.name, b.size_wh_px, b.model)
             for field in ("K", "distortion", "cam_from_world"):
@@ -111,4 +111,4 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read"):
         read_cameras(tmp_path / "none.toml")
     with pytest.raises(InputError, match="at least one"):
-        write_cameras(tmp_path / "none.toml", [])
+        write_cameras([], tmp_path / "none.toml")
