@@ -3,13 +3,14 @@
 A pixel says that the point lies on a ray. With rays written as (u, v, 1) in the camera's frame, a point X must fulfil
 ``(p1 - u p3) X = 0`` and ``(p2 - v p3) X = 0``, p being the rows of the camera's ``cam_from_world``. The normal
 equations of all views are linear in 1, u, v and u² + v², so that those of a million points are one matrix product; what
-remains is a 3x3 system per point, solved by cofactors. Rows are weighted by focal length over depth, which makes the
+remains is a 3x3 system per point, solved by cofactors. Rows are weighted by pixels per ray over depth, which makes the
 algebraic error one in pixels; depth comes from a first solution whose weights do without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.projection import project, px_to_rays
 
-__all__ = ["covariance_m2", "px_per_m", "reprojection_px", "solve_rays", "triangulate"]
+__all__ = ["covariance_m2", "px_per_m", "rays_of", "reprojection_px", "solve_rays", "triangulate"]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ PARALLEL = 1e-6
 radians) meet nowhere: a milliradian is a pixel or two."""
 _AT_ONCE = 16384  # points whose equations stay in the processor's cache
 _RAY_STEP = 1e-6
+_TABLE = 512
 
 
 def triangulate(cameras: Sequence[Camera], xy_px: ArrayLike, weight: ArrayLike | None = None) -> Floats:
@@ -50,20 +52,36 @@ def triangulate(cameras: Sequence[Camera], xy_px: ArrayLike, weight: ArrayLike |
     """
     pixels, weights = _checked(cameras, xy_px, weight)
     shape = pixels.shape[1:-1]
-    rays = np.stack(
-        [px_to_rays(camera, xy.reshape(-1, 2))[:, :2].T for camera, xy in zip(cameras, pixels, strict=True)]
-    )
-    weights = weights.reshape(len(cameras), -1) * _focal_px(cameras)[:, None] ** 2
-    return solve_rays(_poses(cameras), rays, weights).reshape(*shape, 3)
+    rays, px_per_ray = rays_of(cameras, pixels.reshape(len(cameras), -1, 2))
+    poses = np.stack([camera.cam_from_world[:3] for camera in cameras])
+    return solve_rays(poses, rays, weights.reshape(len(cameras), -1) * px_per_ray**2).reshape(*shape, 3)
 
 
-def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats) -> Floats:
+def rays_of(cameras: Sequence[Camera], xy_px: ArrayLike) -> tuple[Floats, Floats]:
+    """Undo the lenses, and say how many pixels a step of the ray is there.
+
+    Args:
+        cameras: C cameras.
+        xy_px: (C, N, 2) pixels, NaN where not seen.
+
+    Returns:
+        u and v (C, 2, N) of the rays (u, v, 1) in the cameras' frames, and (C, N) pixels per unit of u and v: the root
+        of the lens's magnification of areas, tangential terms aside.
+    """
+    pixels = np.asarray(xy_px, np.float64)
+    rays = np.stack([px_to_rays(camera, xy)[:, :2].T for camera, xy in zip(cameras, pixels, strict=True)])
+    scale = np.stack([_px_per_ray(camera, uv) for camera, uv in zip(cameras, rays, strict=True)])
+    return rays, scale
+
+
+def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats, *, rounds: int = 2) -> Floats:
     """`triangulate` for rays, without checks: the closed form itself.
 
     Args:
         cam_from_world: (C, 3, 4) or (C, 4, 4) poses.
         rays: (C, 2, N) u and v of the rays (u, v, 1) in the cameras' frames; NaN where not seen.
         weight: (C, N) of the squared error in the plane z = 1.
+        rounds: 1 leaves it at weights that know no depth: half the work, good enough to start from.
 
     Returns:
         (N, 3), NaN as in `triangulate`.
@@ -76,7 +94,7 @@ def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats) -> Floats:
     xyz_m = np.empty((rays.shape[2], 3))
     for start in range(0, len(xyz_m), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        xyz_m[some] = _solve_some(local, products, rays[:, :, some], weight[:, some]).T
+        xyz_m[some] = _solve_some(local, products, rays[:, :, some], weight[:, some], rounds).T
     xyz_m += origin
     return xyz_m
 
@@ -115,11 +133,9 @@ def px_per_m(camera: Camera, xyz_m: ArrayLike) -> Floats:
     depth = np.where(cam[..., 2] > 1e-9, cam[..., 2], np.nan)
     uv = cam[..., :2] / depth[..., None]
     ray_per_m = (R[:2] - uv[..., None] * R[2]) / depth[..., None, None]
-    if camera.model != "fisheye" and not camera.distortion.any():
+    if not _is_bent(camera):
         return np.asarray(camera.K[:2, :2] @ ray_per_m)
-    lens = Camera(
-        name=camera.name, size_wh_px=camera.size_wh_px, K=camera.K, model=camera.model, distortion=camera.distortion
-    )
+    lens = _without_pose(camera)
     columns = []
     for step in _RAY_STEP * np.eye(2):
         ahead, behind = (
@@ -164,12 +180,30 @@ def _checked(cameras: Sequence[Camera], xy_px: ArrayLike, weight: ArrayLike | No
     return pixels, weights
 
 
-def _poses(cameras: Sequence[Camera]) -> Floats:
-    return np.stack([camera.cam_from_world[:3] for camera in cameras])
+def _px_per_ray(camera: Camera, rays: Floats) -> Floats:
+    """(N,) square root of the area of a pixel's image, from a table over the distance from the axis."""
+    focal_px = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1]))
+    if not _is_bent(camera):
+        return np.full(rays.shape[1], focal_px)
+    r = np.hypot(rays[0], rays[1])
+    farthest = float(np.nanmax(r, initial=1e-3)) * 1.01
+    grid = np.linspace(0.0, farthest, _TABLE)
+    ahead = np.stack([grid, np.zeros(_TABLE), np.ones(_TABLE)], axis=-1)
+    xy_px = project(_without_pose(camera), ahead)[0] - camera.K[:2, 2]
+    bent = np.linalg.norm(xy_px / np.diag(camera.K)[:2], axis=-1)
+    bent[0] = 0.0
+    steepness = np.gradient(bent, grid)
+    outwards = np.divide(bent, grid, out=steepness.copy(), where=grid > 0)
+    area = np.nan_to_num(outwards * steepness, nan=0.0).clip(0.0)
+    return np.asarray(focal_px * np.sqrt(np.interp(r, grid, area)))
 
 
-def _focal_px(cameras: Sequence[Camera]) -> Floats:
-    return np.array([np.sqrt(camera.K[0, 0] * camera.K[1, 1]) for camera in cameras])
+def _is_bent(camera: Camera) -> bool:
+    return camera.model == "fisheye" or bool(camera.distortion.any())
+
+
+def _without_pose(camera: Camera) -> Camera:
+    return replace(camera, cam_from_world=np.eye(4))
 
 
 def _products(poses: Floats) -> Floats:
@@ -189,8 +223,8 @@ def _products(poses: Floats) -> Floats:
     return np.asarray((grams[:, :, i, j] * sign).reshape(-1, 9).T)
 
 
-def _solve_some(poses: Floats, products: Floats, rays: Floats, weight: Floats) -> Floats:
-    """(3, N) points: once with weights that know no depth, once with those that do."""
+def _solve_some(poses: Floats, products: Floats, rays: Floats, weight: Floats, rounds: int) -> Floats:
+    """(3, N) points: once with weights that know no depth, then with those that do."""
     u, v = rays[:, 0], rays[:, 1]
     seen = (weight > 0) & (u == u) & (v == v)
     if not seen.all():
@@ -199,8 +233,10 @@ def _solve_some(poses: Floats, products: Floats, rays: Floats, weight: Floats) -
     enough = seen.sum(axis=0) >= 2
     xyz = _solved(products, u, v, squared, weight / (1 + squared))
     depth = _depths(poses, xyz)
-    xyz = _solved(products, u, v, squared, weight / np.maximum(depth * depth, 1e-12))
-    behind = (seen & ~(_depths(poses, xyz) > 0)).any(axis=0)
+    for _ in range(rounds - 1):
+        xyz = _solved(products, u, v, squared, weight / np.maximum(depth * depth, 1e-12))
+        depth = _depths(poses, xyz)
+    behind = (seen & ~(depth > 0)).any(axis=0)
     xyz[:, behind | ~enough] = np.nan
     return xyz
 
