@@ -19,7 +19,7 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.projection import project, px_to_rays
 
-__all__ = ["covariance_m2", "px_per_m", "rays_of", "reprojection_px", "solve_rays", "triangulate"]
+__all__ = ["PARALLEL", "covariance_m2", "px_per_m", "rays_of", "reprojection_px", "solve_rays", "triangulate"]
 
 Floats = NDArray[np.float64]
 

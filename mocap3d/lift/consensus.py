@@ -1,0 +1,138 @@
+"""Which cameras agree about a point: triangulation that some views may be wrong about, all points at once.
+
+Nearly all points are seen alike by all their cameras, and the closed form is the answer. Only for the others every pair
+of cameras proposes a point; the one that most views agree with wins, and a few reweighted rounds take in what agrees
+with it. A view that agrees keeps its whole say, so that nothing is lost where there are only small errors.
+
+Two views can agree by chance, three hardly. Where only two do, what was found shortly before and after has a say in
+which pair is believed (``find_points_near``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.triangulation import solve_rays
+
+__all__ = ["AGREES", "DISAGREES", "Expected", "agreement", "errors", "find_points", "find_points_near"]
+
+Floats = NDArray[np.float64]
+
+AGREES, DISAGREES = 3.0, 6.0
+"""Standard deviations up to which a view keeps its whole say, and from which on it has none."""
+_ROUNDS = 3
+_MOST_PAIRS = 28  # of eight cameras; of more, those that look across each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Expected:
+    """Where points should be, from elsewhere.
+
+    Attributes:
+        xyz_m: (N, 3).
+        std_m: (N,) per axis.
+    """
+
+    xyz_m: Floats
+    std_m: Floats
+
+    def off(self, xyz_m: Floats) -> Floats:
+        """(N,) standard deviations; NaN for a point that is NaN."""
+        return np.asarray(np.linalg.norm(xyz_m - self.xyz_m, axis=-1) / self.std_m)
+
+    def some(self, points: NDArray[np.int64]) -> Expected:
+        """Take some of the points."""
+        return Expected(xyz_m=self.xyz_m[points], std_m=self.std_m[points])
+
+
+def find_points(cam_from_world: Floats, rays: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Triangulate where some views are wrong.
+
+    Args:
+        cam_from_world: (C, 3, 4) poses.
+        rays: (C, 2, N) u and v of the rays (u, v, 1); NaN where not seen.
+        weight: (C, N) inverse variance of u and of v, so that errors come in standard deviations; 0 takes a view out.
+
+    Returns:
+        (N, 3) world metres, NaN where no two views agree; and (C, N) what say each view had, 0 to 1.
+    """
+    weight = np.where(np.isfinite(rays).all(axis=1), weight, 0.0)
+    seen = weight > 0
+    xyz_m = solve_rays(cam_from_world, rays, weight)
+    off = errors(cam_from_world, rays, weight, xyz_m)
+    say = seen.astype(np.float64)
+    unsure = np.flatnonzero(~(np.where(seen, off, 0.0) <= AGREES).all(axis=0) & (seen.sum(axis=0) >= 2))
+    if len(unsure):
+        xyz_m[unsure], say[:, unsure] = _most_agreed(cam_from_world, rays[:, :, unsure], weight[:, unsure], None)
+    return _without_lost(xyz_m, say)
+
+
+def find_points_near(cam_from_world: Floats, rays: Floats, weight: Floats, expected: Expected) -> tuple[Floats, Floats]:
+    """`find_points` for points that are expected somewhere: elsewhere they are not found.
+
+    Args:
+        cam_from_world: as in `find_points`, and so are rays and weight.
+        rays: see there.
+        weight: see there.
+        expected: where, and how sure that is.
+    """
+    weight = np.where(np.isfinite(rays).all(axis=1), weight, 0.0)
+    xyz_m, say = _most_agreed(cam_from_world, rays, weight, expected)
+    say = say * (expected.off(xyz_m) < DISAGREES)
+    return _without_lost(xyz_m, say)
+
+
+def errors(cam_from_world: Floats, rays: Floats, weight: Floats, xyz_m: Floats) -> Floats:
+    """(C, N) distance between a ray and its point's in standard deviations; NaN without either or behind the camera."""
+    x, y, z = np.moveaxis(cam_from_world[:, :, :3] @ xyz_m.T + cam_from_world[:, :, 3:], 1, 0)
+    inverse = 1 / np.where(z > 0, z, np.nan)
+    u, v = x * inverse - rays[:, 0], y * inverse - rays[:, 1]
+    return np.asarray(np.sqrt(weight * (u * u + v * v)))
+
+
+def agreement(off: Floats) -> Floats:
+    """The say of a view that is so many standard deviations off: 1, falling smoothly to 0; 0 for NaN."""
+    t = np.clip((DISAGREES - np.nan_to_num(off, nan=np.inf)) / (DISAGREES - AGREES), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _without_lost(xyz_m: Floats, say: Floats) -> tuple[Floats, Floats]:
+    lost = np.isnan(xyz_m).any(axis=-1) | ((say > 0).sum(axis=0) < 2)
+    xyz_m[lost], say[:, lost] = np.nan, 0.0
+    return xyz_m, say
+
+
+def _most_agreed(poses: Floats, rays: Floats, weight: Floats, expected: Expected | None) -> tuple[Floats, Floats]:
+    """The proposal of the best pair, and what the rounds make of it."""
+    seen = weight > 0
+    best = np.full(rays.shape[2], np.inf)
+    say = np.zeros(weight.shape)
+    for pair in _pairs(poses):
+        both = np.flatnonzero(seen[pair[0]] & seen[pair[1]])
+        two = list(pair)
+        proposed = solve_rays(poses[two], rays[two][:, :, both], weight[two][:, both], rounds=1)
+        off = errors(poses, rays[:, :, both], weight[:, both], proposed)
+        cost = np.where(seen[:, both], np.fmin(off, DISAGREES) ** 2, 0.0).sum(axis=0)
+        if expected is not None:
+            cost += np.fmin(expected.some(both).off(proposed), DISAGREES) ** 2
+        better = cost < best[both]
+        at = both[better]
+        best[at] = cost[better]
+        say[:, at] = np.where(seen[:, at], agreement(off[:, better]), 0.0)
+    xyz_m = np.full((rays.shape[2], 3), np.nan)
+    for _ in range(_ROUNDS):
+        xyz_m = solve_rays(poses, rays, weight * say)
+        say = np.where(seen, agreement(errors(poses, rays, weight, xyz_m)), 0.0)
+    return xyz_m, say
+
+
+def _pairs(poses: Floats) -> list[tuple[int, int]]:
+    """Pairs of cameras, those whose axes cross at the widest angle first."""
+    axes = poses[:, 2, :3]
+    pairs = list(combinations(range(len(poses)), 2))
+    pairs.sort(key=lambda pair: abs(float(axes[pair[0]] @ axes[pair[1]])))
+    return pairs[:_MOST_PAIRS]
