@@ -153,7 +153,7 @@ def camera_matrix(what: str, K: Floats) -> Floats:
     scaled = K / K[2, 2]
     if not np.isfinite(scaled).all() or scaled[0, 0] <= 0 or scaled[1, 1] <= 0:
         raise InputError(f"{what} must have focal lengths above 0 in its diagonal")
-    return scaled
+    return np.asarray(scaled)
 
 
 def check_names(cameras: Sequence[Camera]) -> None:
