@@ -57,6 +57,7 @@ class Views:
         confidence: (C, T, 12).
         motion_m: (C, T, 12, 3) joints of the solved motion, each in a world of its own.
         lifted_m: (C, T, 12, 3) the lifted joints that the motion was solved from.
+        cam_from_own: (C, 3, 3) rotation from a view's own world into its camera, as captured.
     """
 
     cameras: tuple[mocap3d.Camera, ...]
@@ -64,6 +65,7 @@ class Views:
     confidence: Floats
     motion_m: Floats
     lifted_m: Floats
+    cam_from_own: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def capture_views(folder: Path, *, calibrated_lens: bool = True) -> Views:
     paths = sorted((folder / "videos").glob("*.mp4"))
     sizes = {path.stem: open_video(path).size_wh_px for path in paths}
     cameras = read_qualisys(folder / "calibration" / "Calib.qca.txt", sizes)
-    seen = []
+    seen, rotations = [], []
     for path in paths:
         lens = cameras[path.stem] if calibrated_lens else None
         with warnings.catch_warnings():
@@ -121,6 +123,7 @@ def capture_views(folder: Path, *, calibrated_lens: bool = True) -> Views:
         first = clip.performances[0]
         progress(f"{path.name}: person seen in {len(first.motion)} of {clip.shots[-1].stop} frames")
         seen.append((clip.shots[-1].stop, first))
+        rotations.append(clip.cameras[first.shot].cam_from_world[:3, :3])
     frames = max(count for count, _ in seen)
 
     def stacked(of: Callable[[mocap3d.Performance], Floats]) -> Floats:
@@ -132,6 +135,7 @@ def capture_views(folder: Path, *, calibrated_lens: bool = True) -> Views:
         confidence=np.nan_to_num(stacked(lambda person: person.pose2d.confidence[:, _named(person.pose2d.skeleton)])),
         motion_m=stacked(_motion_joints),
         lifted_m=stacked(lambda person: person.pose3d.xyz_m[:, _named(person.pose3d.skeleton)]),
+        cam_from_own=np.stack(rotations),
     )
 
 
@@ -170,8 +174,8 @@ def compare(views: Views, lags: Sequence[int]) -> list[Scores]:
             Scores(
                 title=f"{what}, against triangulation",
                 names=names,
-                ours=_errors_mm(joints_m, reference, scaled=True),
-                mean_pose=_errors_mm(mean_pose(reference_m[None]), reference, scaled=True),
+                ours=errors_mm(joints_m, reference, scaled=True),
+                mean_pose=errors_mm(mean_pose(reference_m[None]), reference, scaled=True),
             ),
         ]
     return results
@@ -181,8 +185,8 @@ def _pairs(title: str, names: list[str], joints_m: Floats, constant: Floats, *, 
     """Every pair of views, each laid onto the other; and the constant pose laid onto both."""
     pairs = list(itertools.combinations(range(len(names)), 2))
     a, b = joints_m[[a for a, _ in pairs]], joints_m[[b for _, b in pairs]]
-    both = _errors_mm(a, b, scaled=scaled), _errors_mm(b, a, scaled=scaled)
-    still = _errors_mm(constant, a, scaled=scaled), _errors_mm(constant, b, scaled=scaled)
+    both = errors_mm(a, b, scaled=scaled), errors_mm(b, a, scaled=scaled)
+    still = errors_mm(constant, a, scaled=scaled), errors_mm(constant, b, scaled=scaled)
     return Scores(
         title=title,
         names=[f"{names[a]} {names[b]}" for a, b in pairs],
@@ -191,7 +195,7 @@ def _pairs(title: str, names: list[str], joints_m: Floats, constant: Floats, *, 
     )
 
 
-def _errors_mm(moved_m: Floats, target_m: Floats, *, scaled: bool) -> Floats:
+def errors_mm(moved_m: Floats, target_m: Floats, *, scaled: bool) -> Floats:
     """Mean distance of joints after aligning the last two axes; one number per entry of axis 0."""
     fitted = align(target_m, moved_m, scaled=scaled).apply(moved_m)
     errors = np.linalg.norm(fitted - target_m, axis=-1)
