@@ -30,6 +30,7 @@ from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
 from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, read_bone_map
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_lock import STRENGTHS, FootLockSettings, lock_feet
+from mocap3d.motion.mesh_soles import with_soles
 from mocap3d.motion.retarget import legs_ratio
 from mocap3d.motion.retarget import retarget as retarget_rig
 from mocap3d.motion.root_motion import CARRIERS, carried_by
@@ -137,9 +138,11 @@ def retarget(
         motion = resampled(motion, target.preset.fps_for(motion.fps))
     if motion.contacts is None:
         motion = _understood(motion, source_roles)
-    made = retarget_rig(motion, target.rig, source_roles=source_roles, target_roles=target.roles)
+    standing = target.rig if target.mesh is None else with_soles(target.rig, target.mesh, target.roles)
+    made = retarget_rig(motion, standing, source_roles=source_roles, target_roles=target.roles)
     if foot_lock != "off":
         made = _locked(made, target, foot_lock, _stood_on_m(motion, source_roles))
+    made = replace(made, rig=target.rig)
     roles: Mapping[str, str] = target.roles
     if target.preset is not None:
         made, roles = dress(made, target.preset), target.preset.roles
