@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for n, measure in enumerate(MEASURES):
             ours, theirs = (float(scores[name][n].mean()) for name in ("lifted", "MediaPipe"))
             print(f"\n{measure}: {ours / theirs:.2f} of MediaPipe's (promise {PROMISE})")
-            figures.append(Figure(key=f"{measure}_{source}_truth_mm".lower().replace("-", "_"), ours=ours, against=theirs))
+            key = f"{measure}_{source}_truth_mm".lower().replace("-", "_")
+            figures.append(Figure(key=key, ours=ours, against=theirs))
     if options.json:
         print(json_line("monocular", figures))
     return 0
