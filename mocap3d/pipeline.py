@@ -61,6 +61,7 @@ def capture(
     detector: str = "movenet_thunder",
     device: str = "cpu",
     foot_lock: FootLock = "auto",
+    symmetric: bool = True,
     progress: Progress | None = None,
 ) -> Clip:
     """Turn a video of people into motion, with one still camera.
@@ -79,6 +80,7 @@ def capture(
         detector: "movenet_thunder", or "movenet_lightning", whose network takes a third of the time and is less exact.
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
         foot_lock: how firmly feet that stand are held: "off", "auto" or "strong".
+        symmetric: whether left bones are as long as right ones; False measures each side by itself.
         progress: told how far the work is.
 
     Returns:
@@ -92,7 +94,13 @@ def capture(
     from mocap3d.cameras.video import open_video
 
     _check_options(video, person)
-    check_wanted(fov_deg=fov_deg, height_m=height_m, camera_tilt_deg=camera_tilt_deg, foot_lock=foot_lock)
+    check_wanted(
+        fov_deg=fov_deg,
+        height_m=height_m,
+        camera_tilt_deg=camera_tilt_deg,
+        foot_lock=foot_lock,
+        symmetric=symmetric,
+    )
     tell = progress or (lambda step, done, total: None)
     notes: list[str] = []
     with _noted(notes):
@@ -100,7 +108,14 @@ def capture(
         camera, lens = choose_lens(cameras, fov_deg, opened)
         watched = _watch(opened, detector, device, tell)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
-    wanted = Wanted(camera=camera, height_m=height, camera_tilt_deg=camera_tilt_deg, device=device, foot_lock=foot_lock)
+    wanted = Wanted(
+        camera=camera,
+        height_m=height,
+        camera_tilt_deg=camera_tilt_deg,
+        device=device,
+        foot_lock=foot_lock,
+        symmetric=symmetric,
+    )
     performances, grounds = _solve_shots(watched, person, wanted, notes, tell)
     for note in notes:
         warnings.warn(note, Mocap3dWarning, stacklevel=2)
@@ -119,6 +134,7 @@ def capture(
         "lifter_sha256": weights.sha256("lifter"),
         "device": device,
         "foot_lock": foot_lock,
+        "symmetric": symmetric,
     }
     return Clip(
         source=Path(video),

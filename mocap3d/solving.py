@@ -59,6 +59,7 @@ class Wanted:
         camera_tilt_deg: how far the camera looks down, if measured.
         device: "cpu", or a torch device.
         foot_lock: how firmly planted feet are held.
+        symmetric: whether left bones are as long as right ones.
     """
 
     camera: Camera
@@ -66,6 +67,7 @@ class Wanted:
     camera_tilt_deg: float | None = None
     device: str = "cpu"
     foot_lock: FootLock = "auto"
+    symmetric: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,17 @@ class Standing:
 
 
 def check_wanted(
-    *, fov_deg: float | None, height_m: float | None, camera_tilt_deg: float | None, foot_lock: str
+    *,
+    fov_deg: float | None,
+    height_m: float | None,
+    camera_tilt_deg: float | None,
+    foot_lock: str,
+    symmetric: bool = True,
 ) -> None:
     """Refuse what would be noticed late.
 
     Raises:
-        InputError: a number out of its range, or no such foot lock.
+        InputError: a number out of its range, no such foot lock, or no truth value.
     """
     limits = {"fov_deg": (1.0, 170.0), "height_m": (0.3, 3.0), "camera_tilt_deg": (-89.0, 89.0)}
     numbers = {"fov_deg": fov_deg, "height_m": height_m, "camera_tilt_deg": camera_tilt_deg}
@@ -130,6 +137,8 @@ def check_wanted(
             raise InputError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
     if foot_lock not in get_args(FootLock):
         raise InputError(f"foot_lock must be one of {', '.join(get_args(FootLock))}, got {foot_lock!r}")
+    if not isinstance(symmetric, bool):
+        raise InputError(f"symmetric must be true or false, got {symmetric!r}")
 
 
 def lift_person(sight: Sight, wanted: Wanted) -> Placed:
@@ -144,7 +153,7 @@ def lift_person(sight: Sight, wanted: Wanted) -> Placed:
 
     pose2d, camera, height_m = sight.pose2d, wanted.camera, wanted.height_m
     lifted = lift_everything(pose2d, camera, height_m=height_m, device=wanted.device)
-    body = with_constant_bones(lifted.body, height_m=height_m)
+    body = with_constant_bones(lifted.body, height_m=height_m, symmetric=wanted.symmetric)
     pose3d, contacts = place(body, pose2d, camera)
     unseen, hint = _unseen(pose2d), lifted.contacts
     if unseen.any():
@@ -184,7 +193,7 @@ def solve_person(one: Standing, wanted: Wanted) -> Motion:
 
     Contacts that are given hold the feet while solving, and so do those that are found.
     """
-    from mocap3d.motion.solve import solve
+    from mocap3d.motion.solve import SolveSettings, solve
 
     return solve(
         one.pose3d,
@@ -193,6 +202,7 @@ def solve_person(one: Standing, wanted: Wanted) -> Motion:
         contacts=one.contacts,
         hint=one.hint,
         start_frame=one.sight.first,
+        settings=SolveSettings(symmetric=wanted.symmetric),
     )
 
 

@@ -59,6 +59,9 @@ def capture(
     ] = "movenet_thunder",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     foot_lock: FootLockOption = "auto",
+    asymmetric: Annotated[
+        bool, typer.Option("--asymmetric", help="Left and right bones may differ in length; else both have the mean.")
+    ] = False,
     preset: PresetOption = None,
     mesh: MeshOption = False,
     onto: OntoOption = None,
@@ -86,6 +89,7 @@ def capture(
         "detector": detector,
         "device": device,
         "foot_lock": foot_lock,
+        "symmetric": not asymmetric,
     }
     look = look_of(
         preset=preset, mesh=mesh, together=together, onto=onto, bone_map=bone_map, root=root, foot_lock=foot_lock

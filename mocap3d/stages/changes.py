@@ -86,7 +86,7 @@ class Changes:
         known = settings_of(self.record.clip)
         reasons = [
             f"{name} changed from {_said(getattr(known, name))} to {_said(getattr(self.settings, name))}"
-            for name in ("height_m", "camera_tilt_deg")
+            for name in ("height_m", "camera_tilt_deg", "symmetric")
             if getattr(known, name) != getattr(self.settings, name)
         ]
         return tuple(reasons + (["the lens changed"] if not _same_lens(lens_of(self.record.clip), self.lens) else []))

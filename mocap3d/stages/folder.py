@@ -142,6 +142,7 @@ def settings_of(clip: Clip) -> Settings:
         height_m=said.get("height_m", DEFAULT_HEIGHT_M),
         camera_tilt_deg=said.get("camera_tilt_deg"),
         foot_lock=said.get("foot_lock", "auto"),
+        symmetric=said.get("symmetric", True),
     )
 
 

@@ -249,6 +249,7 @@ def _wanted(changes: Changes, device: str) -> Wanted:
         camera_tilt_deg=settings.camera_tilt_deg,
         device=device,
         foot_lock=lock,
+        symmetric=settings.symmetric,
     )
 
 
@@ -264,6 +265,7 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
         "height_m": wanted.height_m,
         "camera_tilt_deg": wanted.camera_tilt_deg,
         "foot_lock": wanted.foot_lock,
+        "symmetric": wanted.symmetric,
     }
     if wanted.height_m != known.settings.get("height_m"):
         settings["height"] = "given"

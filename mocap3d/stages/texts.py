@@ -50,11 +50,13 @@ class Settings:
         height_m: stature.
         camera_tilt_deg: how far the camera looks down, if measured.
         foot_lock: "off", "auto" or "strong".
+        symmetric: whether left bones are as long as right ones.
     """
 
     height_m: float
     camera_tilt_deg: float | None
     foot_lock: str
+    symmetric: bool = True
 
 
 def settings_text(settings: Settings, facts: Sequence[str]) -> str:
@@ -69,6 +71,8 @@ def settings_text(settings: Settings, facts: Sequence[str]) -> str:
         f"{tilt}\n"
         "# How firmly feet that stand are held: off, auto or strong. Changed, everybody is solved again.\n"
         f'foot_lock = "{settings.foot_lock}"\n'
+        "# Whether left bones are as long as right ones. Changed, everybody is lifted again.\n"
+        f"symmetric = {'true' if settings.symmetric else 'false'}\n"
     )
 
 
@@ -80,19 +84,20 @@ def read_settings(path: Path) -> Settings:
         InputError: the file cannot be read.
     """
     table = _toml(path)
-    with_tilt = {"camera_tilt_deg": None, **table}
-    _check_keys(path, with_tilt, ("height_m", "camera_tilt_deg", "foot_lock"))
+    filled = {"camera_tilt_deg": None, "symmetric": True, **table}
+    _check_keys(path, filled, ("height_m", "camera_tilt_deg", "foot_lock", "symmetric"))
     try:
-        if with_tilt["height_m"] is None:
+        if filled["height_m"] is None:
             raise InputError("height_m must be a number")
-        check_wanted(fov_deg=None, **with_tilt)
+        check_wanted(fov_deg=None, **filled)
     except InputError as error:
         raise FileFormatError(str(error), path=path) from None
-    tilt = with_tilt["camera_tilt_deg"]
+    tilt = filled["camera_tilt_deg"]
     return Settings(
-        height_m=float(with_tilt["height_m"]),
+        height_m=float(filled["height_m"]),
         camera_tilt_deg=None if tilt is None else float(tilt),
-        foot_lock=with_tilt["foot_lock"],
+        foot_lock=filled["foot_lock"],
+        symmetric=filled["symmetric"],
     )
 
 

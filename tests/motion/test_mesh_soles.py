@@ -42,7 +42,7 @@ def test_shoes_stand_on_the_floor(kind):
 
 
 def test_the_sole_is_as_deep_as_the_surface():
-    """Catches a sole that the bones say, one in another frame than its joint's, and tips of other bones that are lost."""
+    """Catches a sole that the bones say, one in another frame than that of its joint, and tips that are lost."""
     target = character("raised")
     sole = min(target.mesh.vertices_m[:, 1])
     rig = with_soles(target.rig, target.mesh, target.roles)
