@@ -14,7 +14,7 @@ from mocap3d.base.kinematics import forward
 from mocap3d.base.motion import Motion
 from mocap3d.cli import app
 from mocap3d.motion.smpl import SmplModel, read_smpl_model, smpl_joints_m
-from mocap3d.output import read
+from mocap3d.output import extensions, read
 from mocap3d.output.amass import read_amass, write_amass
 
 
@@ -58,6 +58,39 @@ def test_a_take_becomes_a_motion_and_a_take_again(take: tuple[SmplModel, Path], 
     found = read_amass(tmp_path / "again.npz")
     np.testing.assert_allclose(smpl_joints_m(found, model), smpl_joints_m(truth, model)[2:8], atol=1e-4)
     assert (found.gender, found.up, found.fps) == ("male", "Z", truth.fps)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmplModel, Path]:
+    """A body model without a surface, and ``take.npz`` of it beside it."""
+    folder = tmp_path_factory.mktemp("bare")
+    model = read_smpl_model(write_npz(folder / "SMPLH_MALE.npz", body_arrays("smplh", shapes=10, surface=False)))
+    truth = moving(model, frames=8)
+    write_amass(truth.turned("Z", model.rest_joints_m(truth.betas)[0]), folder / "take.npz")
+    return model, folder / "take.npz"
+
+
+@pytest.mark.parametrize("extension", extensions())
+def test_a_take_in_every_format_and_back(bare: tuple[SmplModel, Path], tmp_path: Path, extension: str) -> None:
+    """Catches a format that loses joints of a body of 52, its place or its axes, and one that leads nowhere."""
+    model, source = bare
+    path, models = tmp_path / f"a{extension}", source.with_name("SMPLH_MALE.npz")
+    truth = read_amass(source)
+    pelvis_m = model.rest_joints_m(truth.betas)[0]
+    expected = smpl_joints_m(truth.turned("Y", pelvis_m), model)
+    preset = ["--preset", "vrm"] if extension == ".vrma" else []  # which holds a humanoid and nothing else
+    run(source, path, "--body-model", models, *preset)
+    run(path, tmp_path / "back.npz", "--as", "smplh", "--body-model", models)
+    found = read_amass(tmp_path / "back.npz")
+    off_m = np.linalg.norm(smpl_joints_m(found.turned("Y", pelvis_m), model) - expected, axis=-1)
+    assert (found.model, found.up, found.fps, len(found)) == ("smplh", "Z", truth.fps, 8)
+    if not preset:
+        there = read(path)
+        if isinstance(there, Motion):
+            np.testing.assert_allclose(joints_of(path, model), expected, atol=1e-4)
+        assert off_m.max() < 0.002
+    wrists = [model.skeleton.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("wrist", "ankle")]
+    assert off_m[:, wrists].max() < 0.25  # a humanoid has other arms
 
 
 def test_the_skin_and_presets(take: tuple[SmplModel, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

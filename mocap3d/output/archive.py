@@ -62,7 +62,10 @@ def read_npz(path: str | os.PathLike[str]) -> Motion:
     arrays = load_npz(Path(path))
     with reading(path, _WHAT):
         if "meta" not in arrays and {"poses", "trans"} <= arrays.keys():
-            raise FileFormatError("it holds SMPL parameters of AMASS; read_amass reads them")
+            raise FileFormatError(
+                "it holds SMPL parameters of AMASS: `mocap3d convert --body-model` makes a motion of them, read_amass "
+                "of mocap3d.output.amass reads them"
+            )
         return motion_of(_facts(str(arrays["meta"])), arrays)
 
 

@@ -18,7 +18,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.skeleton import ROOT, Skeleton
 from mocap3d.base.smpl import SMPL_MODELS
 
-__all__ = ["SMPL_ROLES", "is_smpl", "smpl_skeleton"]
+__all__ = ["SMPL_ROLES", "is_smpl", "shows_smpl", "smpl_skeleton"]
 
 _BODY: Final = """
     pelvis, left_hip < pelvis, right_hip < pelvis, spine1 < pelvis, left_knee < left_hip, right_knee < right_hip,
@@ -86,3 +86,8 @@ def smpl_skeleton(kind: str) -> Skeleton:
 def is_smpl(skeleton: Skeleton) -> bool:
     """Whether the joints are those of a body model, in any order, whatever the skeleton is called."""
     return any(set(skeleton.joint_names) == set(smpl_skeleton(kind).joint_names) for kind in SMPL_MODELS.values())
+
+
+def shows_smpl(skeleton: Skeleton) -> bool:
+    """Whether the body's 22 joints are among the points, whatever else is: a file of points has ends of bones, too."""
+    return set(SMPL_ROLES.values()) <= set(skeleton.joint_names)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose3D
 from mocap3d.motion.smpl.model import SmplModel
-from mocap3d.motion.smpl.skeletons import SMPL_ROLES, is_smpl
+from mocap3d.motion.smpl.skeletons import SMPL_ROLES, shows_smpl
 
 __all__ = ["Targets", "bridged", "targets_of"]
 
@@ -114,7 +114,7 @@ def bridged(places: Floats) -> Floats:
 def _found(pose: Pose3D, joint: str) -> tuple[Floats, Floats, Floats, float] | None:
     """Places, confidence, expected error and distance of definition of one of the model's joints in a pose."""
     names = pose.skeleton.joint_names
-    if is_smpl(pose.skeleton):
+    if shows_smpl(pose.skeleton):
         return None if joint not in names else (*_column(pose, names.index(joint)), 0.0)
     if joint in _APART_M:
         name = _name_of(joint, names)

@@ -73,7 +73,7 @@ def check_humanoid(rig: Rig) -> dict[str, int]:
     if missing:
         raise InputError(
             f"a VRM animation needs joints named {', '.join(missing)}, which {rig.skeleton.name!r} lacks; "
-            "dress the motion with the preset 'vrm' first"
+            "dress the motion with the preset 'vrm' first (--preset vrm)"
         )
     if bones["hips"] != 0:
         raise InputError("a VRM animation needs hips as the root of the rig: only the hips travel")
@@ -118,5 +118,5 @@ def _check_t_pose(rig: Rig, bones: dict[str, int]) -> None:
         if length < 1e-6 or leaning > _LEANING_DEG:
             raise InputError(
                 f"VRM rests in a T-pose facing +Z, but from {start} to {end} this rig leans {leaning:.0f} degrees; "
-                "dress the motion with the preset 'vrm' first"
+                "dress the motion with the preset 'vrm' first (--preset vrm)"
             )
