@@ -10,7 +10,7 @@ import importlib
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,21 @@ def _amass(folder: Path) -> None:
     named("mocap3d.output.amass:write_amass")(parameters, folder / "written.npz")
 
 
+def _cameras(folder: Path) -> None:
+    """A rig in every format of camera files; of EasyMocap's pair each alone."""
+    files = importlib.import_module("mocap3d.cameras.files")
+    lens = {"lens": (-0.12, 0.05, 0.001, -0.0015, -0.01), "size_wh_px": (1000, 1000)}
+    cameras = named("rigs_of_cameras:ring")(3, **lens)
+    numbered = [replace(camera, name=f"S1/{n}") for n, camera in enumerate(cameras)]
+    for name in files.FORMATS:
+        if name == "easymocap":
+            files.write_cameras(cameras, folder, name)
+        else:
+            files.write_cameras(numbered if name == "human36m" else cameras, folder / f"{name}.cameras", name)
+    for path in sorted(folder.glob("*.yml")):
+        path.rename(path.with_suffix(".cameras"))
+
+
 FORMATS = {
     "bvh": Format("mocap3d.output.bvh:read_bvh", ".bvh", "mocap3d.output.bvh:write_bvh", "bvh_files/*.bvh"),
     "trc": Format("mocap3d.output.trc:read_trc", ".trc", "mocap3d.output.trc:write_trc", "c3d_trc/*.trc"),
@@ -92,6 +107,7 @@ FORMATS = {
     "vrma": Format("mocap3d.output.gltf:read_vrma", ".vrma", "mocap3d.output.gltf:write_vrma"),
     "fbx": Format("mocap3d.output.fbx:read_fbx_character", ".fbx", "fbx_readers:write_arm"),
     "amass": Format("mocap3d.output.amass:read_amass", ".npz", _amass),
+    "cameras": Format("mocap3d.cameras.files:read_cameras", ".cameras", _cameras, "multiview_pose2sim/*/Calib.qca.txt"),
 }
 
 

@@ -29,7 +29,7 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
 from mocap3d.cameras.files.source import UPS, Floats, Source, moved_world, pose, rotation
 
-__all__ = ["is_qualisys", "read_qualisys", "write_qualisys"]
+__all__ = ["is_qualisys", "qualisys_text", "read_qualisys"]
 
 _SUBPIXELS: Final = 64.0
 _GL_FROM_CV: Final = np.diag([1.0, -1.0, -1.0])
@@ -181,7 +181,7 @@ def _numbers(
     return np.array(values)
 
 
-def write_qualisys(cameras: Sequence[Camera]) -> str:
+def qualisys_text(cameras: Sequence[Camera]) -> str:
     """The text of a file that `read_qualisys` reads back (Z-up, millimetres).
 
     Raises:

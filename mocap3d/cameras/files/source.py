@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import FileFormatError, InputError
 
-__all__ = ["UPS", "Source", "camera_matrix", "check_names", "finite", "load_source", "moved_world", "pose", "rotation"]
+__all__ = [
+    "UPS",
+    "Source",
+    "camera_matrix",
+    "check_names",
+    "finite",
+    "load_source",
+    "moved_world",
+    "pose",
+    "rotation",
+    "whole_size",
+]
 
 Floats = NDArray[np.float64]
 
@@ -154,6 +165,18 @@ def camera_matrix(what: str, K: Floats) -> Floats:
     if not np.isfinite(scaled).all() or scaled[0, 0] <= 0 or scaled[1, 1] <= 0:
         raise InputError(f"{what} must have focal lengths above 0 in its diagonal")
     return np.asarray(scaled)
+
+
+def whole_size(what: str, value: object) -> tuple[int, int]:
+    """Width and height in whole pixels, which some programs write as 1080.0.
+
+    Raises:
+        InputError: not two whole numbers above 0.
+    """
+    size = finite(f"size of {what}", value, (2,))
+    if (size != np.round(size)).any() or (size < 1).any() or (size > 10**6).any():
+        raise InputError(f"size of {what} must be width and height in whole pixels, got {value!r}")
+    return int(size[0]), int(size[1])
 
 
 def check_names(cameras: Sequence[Camera]) -> None:
