@@ -7,7 +7,8 @@
 
 RFC 4180 in UTF-8: commas, CRLF, quotes around names that need them, no comments. Metres, +Y up; empty cells are points
 that were not seen. Frame t is at t / fps seconds, and the times tell the rate; a single frame, which has no other, gets
-a third column ``fps``.
+a third column ``fps``. The joints in space that a capture keeps (``stages``) are such a table; it has two columns more
+for each point, ``confidence`` (0 to 1) and ``std_m`` (expected error, metres), which are read.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import csv
 import io
 import os
 import re
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, TextIO
@@ -39,6 +41,7 @@ _BLOCK_ROWS: Final = 512
 _RATE: Final = "fps"
 _TIME_DECIMALS: Final = 9
 _COORDINATE: Final = re.compile(r"(.*)\.([xyz])_m", re.DOTALL)
+_SURENESS: Final = ("confidence", "std_m")  # of a point: what else may be said
 _TIME: Final = re.compile(r"-?\d{1,9}(\.\d{0,20})?", re.ASCII)
 _LARGEST_DENOMINATOR: Final = 10**4  # of a rate that the times tell
 
@@ -79,8 +82,8 @@ def read_csv(path: str | os.PathLike[str], *, fps: Fraction | float | str | None
         fps: use this rate instead of what ``time_s`` or a column ``fps`` says.
 
     Returns:
-        Points in metres; NaN with confidence 0 where cells are empty. All hang under the first point unless the names
-        are those of a skeleton that mocap3d knows.
+        Points in metres; NaN with confidence 0 where cells are empty; else confidence 1 where the file does not say
+        it. All hang under the first point unless the names are those of a skeleton that mocap3d knows.
 
     Raises:
         FileFormatError: no such columns, rows of other lengths, or times that tell no rate; with the line.
@@ -89,22 +92,27 @@ def read_csv(path: str | os.PathLike[str], *, fps: Fraction | float | str | None
     rate = None if fps is None else as_fps(fps)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            names, points, times, written = _table(file, path)
+            names, points, sureness, times, written = _table(file, path)
     except UnicodeDecodeError as error:
         raise FileFormatError(f"a CSV must be UTF-8: {error}", path=str(path)) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if rate is None:
         rate = _rate(times, path) if written is None else written
-    return pose_of_points(points, names, rate, path)
+    seen = np.isfinite(points).all(axis=-1)
+    pose = pose_of_points(points, names, rate, path)
+    said = {kind: np.where(seen, values, 0.0) for kind, values in sureness.items()}
+    return replace(pose, confidence=said.get("confidence", pose.confidence), std_m=said.get("std_m", pose.std_m))
 
 
-def _table(file: TextIO, path: str | os.PathLike[str]) -> tuple[list[str], Floats, list[str], Fraction | None]:
-    """Read names, (T, N, 3) points in metres, the times as they are written, and the rate if it is."""
+def _table(
+    file: TextIO, path: str | os.PathLike[str]
+) -> tuple[list[str], Floats, dict[str, Floats], list[str], Fraction | None]:
+    """Read names, (T, N, 3) points in metres, what is said of them, the times as written, and the rate if it is."""
     reader = csv.reader(file, strict=True)
     try:
         title = next(reader, [])
-        columns, names = _columns(title, path)
+        columns, names, said = _columns(title, path)
         time, fps = (title.index(name) if name in title else None for name in ("time_s", _RATE))
         blocks: list[Floats] = []
         rows: list[list[float]] = []
@@ -115,7 +123,7 @@ def _table(file: TextIO, path: str | os.PathLike[str]) -> tuple[list[str], Float
                 continue
             if len(row) != len(title):
                 raise InputError(f"this row has {len(row)} cells, the first has {len(title)}")
-            rows.append([place_of_text(row[column]) for column in columns])
+            rows.append([place_of_text(row[column]) for column in [*columns, *said]])
             times.append("" if time is None else row[time])
             if fps is not None and rate is None:
                 rate = rate_of_text(row[fps])
@@ -126,12 +134,34 @@ def _table(file: TextIO, path: str | os.PathLike[str]) -> tuple[list[str], Float
         raise
     except (csv.Error, InputError) as error:
         raise FileFormatError(str(error), path=str(path), line=reader.line_num) from None
-    points = np.concatenate([*blocks, np.array(rows).reshape(-1, len(columns))])
-    return names, points.reshape(len(points), len(names), 3), times, rate
+    cells = np.concatenate([*blocks, np.array(rows).reshape(-1, len(columns) + len(said))])
+    points = cells[:, : len(columns)].reshape(len(cells), len(names), 3)
+    return names, points, _sureness(cells[:, len(columns) :], list(said.values()), names, path), times, rate
 
 
-def _columns(title: list[str], path: str | os.PathLike[str]) -> tuple[list[int], list[str]]:
-    """Find the columns x, y, z of each point, in the order in which the points first appear."""
+def _sureness(
+    cells: Floats, said: list[tuple[str, str]], names: list[str], path: str | os.PathLike[str]
+) -> dict[str, Floats]:
+    """Sort (T, M) cells that say how sure points are into (T, N) confidence and std_m; what is not said is 1 and 0."""
+    found: dict[str, Floats] = {}
+    for values, (name, kind) in zip(cells.T, said, strict=True):
+        most = 1.0 if kind == "confidence" else np.inf
+        wrong = (values < 0) | (values > most)
+        if wrong.any():
+            line = int(np.argmax(wrong)) + 2
+            raise FileFormatError(
+                f"{name[:80]}.{kind} must be at least 0{' and at most 1' if most == 1 else ''}",
+                path=str(path),
+                line=line,
+            )
+        default = 1.0 if kind == "confidence" else 0.0
+        table = found.setdefault(kind, np.full((len(cells), len(names)), default))
+        table[:, names.index(name)] = np.where(np.isnan(values), default, values)
+    return found
+
+
+def _columns(title: list[str], path: str | os.PathLike[str]) -> tuple[list[int], list[str], dict[int, tuple[str, str]]]:
+    """Find the columns x, y, z of each point, in the order in which the points first appear, and what else is said."""
     places: dict[str, dict[str, int]] = {}
     others = []
     for column, name in enumerate(title):
@@ -146,10 +176,18 @@ def _columns(title: list[str], path: str | os.PathLike[str]) -> tuple[list[int],
         raise FileFormatError(
             f"points need the columns NAME.x_m, NAME.y_m, NAME.z_m; {problem}", path=str(path), line=1
         )
+    said: dict[int, tuple[str, str]] = {}
+    for name in list(others):
+        point, _, kind = name.rpartition(".")
+        if kind in _SURENESS and point in places:
+            if (point, kind) in said.values():
+                raise FileFormatError(f"the column {name[:80]!r} is there twice", path=str(path), line=1)
+            said[title.index(name)] = (point, kind)
+            others.remove(name)
     unknown = [name for name in others if name not in ("frame", "time_s", _RATE)]
     if unknown:
         warn(path, f"columns left out: {', '.join(name[:40] for name in unknown[:10])}")
-    return [axes[axis] for axes in places.values() for axis in "xyz"], list(places)
+    return [axes[axis] for axes in places.values() for axis in "xyz"], list(places), said
 
 
 def _rate(times: list[str], path: str | os.PathLike[str]) -> Fraction:

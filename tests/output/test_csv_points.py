@@ -57,6 +57,27 @@ def test_columns_in_another_order_and_other_columns(read_text):
     assert len(read_text("\ufeff" + PLAIN.replace("\r\n", "\n"))) == 3
 
 
+def test_how_sure_points_are(read_text):
+    """Catches our own tables read back as if every joint had been seen equally well (columns left out before)."""
+    rows = list(csv.reader(PLAIN.splitlines()))
+    title = [*rows[0], "b.confidence", "a.std_m", "c.confidence"]
+    cells = [["0.25", "0.02", "9"], ["0.5", "", "9"], ["", "0.03", "9"]]
+    text = "\n".join(",".join(row) for row in (title, *(a + b for a, b in zip(rows[1:], cells, strict=True))))
+    with pytest.warns(Mocap3dWarning, match=r"left out: c\.confidence"):
+        pose = read_text(text)
+    np.testing.assert_array_equal(pose.confidence, [[1, 0.25], [1, 0], [0, 1]])  # what was not seen has none
+    np.testing.assert_array_equal(pose.std_m, [[0.02, 0], [0, 0], [0, 0]])
+    for wrong, message in (("1.5", "at most 1"), ("-0.1", "at least 0")):
+        with (
+            pytest.warns(Mocap3dWarning, match="left out"),
+            pytest.raises(FileFormatError, match=message) as caught,
+        ):
+            read_text(text.replace(",0.5,", f",{wrong},"))
+        assert caught.value.line == 3
+    with pytest.raises(FileFormatError, match="twice"):
+        read_text(text.replace("a.std_m", "b.confidence"))
+
+
 @pytest.mark.parametrize(
     ("change", "message", "line"),
     [
