@@ -63,7 +63,7 @@ class Camera:
         object.__setattr__(self, "distortion", distortion)
         object.__setattr__(self, "cam_from_world", self._finite("cam_from_world", self.cam_from_world, (4, 4)))
         R = self.cam_from_world[:3, :3]
-        rigid = np.allclose(R @ R.T, np.eye(3), atol=1e-6) and np.linalg.det(R) > 0
+        rigid = np.abs(R).max() < 2 and np.allclose(R @ R.T, np.eye(3), atol=1e-6) and np.linalg.det(R) > 0
         if not rigid or not np.array_equal(self.cam_from_world[3], [0, 0, 0, 1]):
             raise InputError(f"cam_from_world of camera {self.name!r} must be a rotation and a translation")
 

@@ -19,9 +19,19 @@ import numpy as np
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, Mocap3dWarning
-from mocap3d.base.rotations import matrix_to_rotvec, rotvec_to_matrix
+from mocap3d.base.rotations import matrix_to_rotvec
 from mocap3d.cameras.files.own_toml import list_text, string_text
-from mocap3d.cameras.files.source import UPS, Floats, camera_matrix, finite, moved_world, pose, rotation, whole_size
+from mocap3d.cameras.files.source import (
+    UPS,
+    Floats,
+    camera_matrix,
+    finite,
+    moved_world,
+    pose,
+    rotation,
+    turned,
+    whole_size,
+)
 
 __all__ = ["aniposelib_cameras", "aniposelib_text", "is_aniposelib", "pose2sim_text"]
 
@@ -109,8 +119,9 @@ def _pose(what: str, entry: Mapping[str, Any], unit_m: float) -> Floats:
     for needed in ("rotation", "translation"):
         if needed not in entry:
             raise InputError(f"{what} has no {needed}")
-    turned = np.array(_rotation_numbers(what, entry["rotation"]))
-    R = rotvec_to_matrix(turned.ravel()) if turned.size == 3 else rotation(f"rotation of {what}", turned.reshape(3, 3))
+    numbers = _rotation_numbers(what, entry["rotation"])
+    called = f"rotation of {what}"
+    R = turned(called, numbers) if len(numbers) == 3 else rotation(called, numbers.reshape(3, 3))
     moved = finite(f"translation of {what}", np.ravel(np.array(entry["translation"], dtype=object)).tolist(), (3,))
     return pose(R, moved * unit_m)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError, Mocap3dWarning
-from mocap3d.base.rotations import matrix_to_rotvec, rotvec_to_matrix
+from mocap3d.base.rotations import matrix_to_rotvec
 from mocap3d.cameras.files.opencv_storage import json_text, read_yaml, yaml_text
 from mocap3d.cameras.files.source import (
     UPS,
@@ -32,6 +32,7 @@ from mocap3d.cameras.files.source import (
     moved_world,
     pose,
     rotation,
+    turned,
     whole_size,
 )
 
@@ -122,7 +123,7 @@ def _place(name: str, places: Tree, unit_m: float) -> Floats:
     if f"Rot_{name}" in places:
         R = rotation(f"Rot_{name}", finite(f"Rot_{name}", places[f"Rot_{name}"], (3, 3)))
     else:
-        R = rotvec_to_matrix(_flat(f"R_{name}", places[f"R_{name}"], (3,)))
+        R = turned(f"R_{name}", _flat(f"R_{name}", places[f"R_{name}"], (3,)))
     return pose(R, moved * unit_m)
 
 
@@ -138,7 +139,7 @@ def lens_camera(source: Source, tree: Tree) -> Camera:
     K = camera_matrix(key, finite(key, tree[key], (3, 3)))
     size = tree.get("image_size", tree.get("size", [tree.get("image_width"), tree.get("image_height")]))
     fisheye = _is_fisheye(tree.get("distortion_model", tree.get("model", "")))
-    bent = next((tree[key] for key in _BEND_KEYS if key in tree), [])
+    bent: object = next((tree[key] for key in _BEND_KEYS if key in tree), [])
     return Camera(
         name=name,
         size_wh_px=_size(f"camera {name!r}", K, size),

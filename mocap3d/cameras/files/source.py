@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.rotations import rotvec_to_matrix
 
 __all__ = [
     "UPS",
@@ -40,6 +41,8 @@ UPS: Final[dict[str, Floats]] = {
 }
 """world_from_file (3, 3) by the axis that points up in the file; the x axis stays."""
 
+_MOST_TURN: Final = 100.0  # radians; more loses the digits that matter
+_FARTHEST_M: Final = 1e9
 _NEARLY: Final = 1e-3  # how far a rotation of few digits may be from one; a scaled or mirrored one is farther
 
 
@@ -133,8 +136,25 @@ def rotation(what: str, matrix: Floats) -> Floats:
     return matrix if off < 1e-9 else nearest
 
 
+def turned(what: str, rotvec: Floats) -> Floats:
+    """The rotation (3, 3) of a rotation vector (3).
+
+    Raises:
+        InputError: so many turns that nobody can have meant them.
+    """
+    if np.abs(rotvec).max() > _MOST_TURN:
+        raise InputError(f"{what} must be radians about an axis, got {rotvec.tolist()}")
+    return rotvec_to_matrix(rotvec)
+
+
 def pose(R: Floats, t_m: Floats) -> Floats:
-    """A (4, 4) rigid motion from rotation and translation."""
+    """A (4, 4) rigid motion from rotation and translation.
+
+    Raises:
+        InputError: it is nowhere near.
+    """
+    if np.abs(t_m).max() > _FARTHEST_M:
+        raise InputError(f"a camera stands {np.abs(t_m).max():.3g} m away, which cannot be meant")
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = R, t_m
     return matrix
