@@ -1,0 +1,321 @@
+"""When did each camera start? Told by the motion that all of them saw.
+
+Every camera sees the velocities of the same joints through a linear map of its own: seen from far enough, a camera
+that does not move turns a velocity in space into one in the picture by one matrix, whatever the joint. So at the right
+offset the joints' velocities in two pictures are correlated, not entry by entry (a camera may be rolled, or stand
+opposite) but canonically, and how strongly is one determinant for each offset. Fourier transforms give it for all
+offsets at once. Needs neither lenses nor poses of the cameras.
+
+Reference:
+    Anderson, An Introduction to Multivariate Statistical Analysis, "Testing independence of sets of variates".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import gaussian_filter1d, median_filter
+
+from mocap3d.base.errors import InputError
+from mocap3d.base.pose import Pose2D
+from mocap3d.cameras.sync.epipolar import misfit
+from mocap3d.cameras.sync.offsets import PairOffset, Sync, combine
+
+__all__ = ["MotionSyncSettings", "sync_motion"]
+
+Floats = NDArray[np.float64]
+
+_MOST_SAMPLES: Final = 2_000_000
+_UNKNOWNS: Final = 7  # of the matrix that relates two pictures
+_ALIKE: Final = 1.1  # misfits that differ by less than this factor are as good as each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionSyncSettings:
+    """How motion is compared.
+
+    Attributes:
+        rate_hz: offsets are tried at this rate, then refined between its steps.
+        smooth_s: joints are smoothed by a Gaussian of this width.
+        longest_gap_s: joints that are missing for no longer are bridged.
+        least_overlap_s: less common time than this says nothing.
+        independent_hz: how many independent comparisons one second of a whole body is worth.
+        peak_s: offsets nearer than this to the best one are the same answer.
+        wild: velocities beyond this many times their median are cut down to it.
+        candidates: how many peaks are looked at closely.
+        compare_hz: how often places are compared.
+        most_moments: how many moments at most.
+    """
+
+    rate_hz: float = 120.0
+    smooth_s: float = 0.03
+    longest_gap_s: float = 0.15
+    least_overlap_s: float = 0.75
+    independent_hz: float = 12.0
+    peak_s: float = 0.1
+    wild: float = 8.0
+    candidates: int = 12
+    compare_hz: float = 20.0
+    most_moments: int = 200
+
+
+def sync_motion(
+    views: Sequence[Sequence[Pose2D]],
+    *,
+    max_offset_s: float | None = None,
+    settings: MotionSyncSettings | None = None,
+) -> Sync:
+    """Find when each camera started from the joints that it saw.
+
+    Args:
+        views: C cameras, each a sequence of the people that it saw, over all of its frames (NaN where they are not
+            seen); nobody needs to know who is who. Frame rates may differ; skeletons may not.
+        max_offset_s: cameras started no further apart than this; None admits whatever leaves enough common time.
+        settings: how motion is compared.
+
+    Returns:
+        Offsets, how exact they are, and how sure.
+
+    Raises:
+        InputError: fewer than two cameras, or different skeletons.
+    """
+    chosen = settings or MotionSyncSettings()
+    _check(views, max_offset_s)
+    moving = [[_moving(pose, chosen) for pose in people] for people in views]
+    pairs = []
+    for a, b in itertools.combinations(range(len(views)), 2):
+        found = _compare(moving[a], moving[b], max_offset_s, chosen)
+        if found is not None:
+            pairs.append(PairOffset(first=a, second=b, offset_s=found[0], std_s=found[1], confidence=found[2]))
+    return combine(len(views), pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """One person's joints at an even rate, in body sizes: (J, N, 2) places and velocities, and how far to count them.
+
+    ``known`` (J, N) fades to 0 towards gaps and ends, so that no offset gains by what it leaves out.
+    """
+
+    place: Floats
+    velocity: Floats
+    known: Floats
+
+
+def _check(views: Sequence[Sequence[Pose2D]], max_offset_s: float | None) -> None:
+    if len(views) < 2:
+        raise InputError(f"synchronising needs at least 2 cameras, got {len(views)}")
+    skeletons = {pose.skeleton.name for people in views for pose in people}
+    if len(skeletons) > 1:
+        raise InputError(f"all views must show the same skeleton, got {', '.join(sorted(skeletons))}")
+    if max_offset_s is not None and not max_offset_s > 0:
+        raise InputError(f"max_offset_s must be above 0, got {max_offset_s}")
+
+
+def _moving(pose: Pose2D, settings: MotionSyncSettings) -> _Moving:
+    """Resample to the common rate, bridge short gaps, smooth, differentiate; sizes are divided out."""
+    rate, fps, joints = settings.rate_hz, float(pose.fps), len(pose.skeleton)
+    count = int((len(pose) - 1) / fps * rate) + 1 if len(pose) else 0
+    if count > _MOST_SAMPLES:
+        raise InputError(f"{len(pose) / fps / 3600:.1f} hours are too long to synchronise: cut the videos")
+    times, at = np.arange(len(pose)) / fps, np.arange(count) / rate
+    place, velocity, known = np.zeros((joints, count, 2)), np.zeros((joints, count, 2)), np.zeros((joints, count))
+    size, sigma = _body_size_px(pose), settings.smooth_s * rate
+    for j in range(joints):
+        seen = (pose.confidence[:, j] > 0) & np.isfinite(pose.xy_px[:, j]).all(axis=-1)
+        if seen.sum() < 5:
+            continue
+        seen[seen] = _tame(pose.xy_px[seen, j] / size)
+        t, xy = times[seen], pose.xy_px[seen, j] / size
+        path = np.stack([np.interp(at, t, xy[:, axis]) for axis in (0, 1)], axis=-1)
+        place[j] = gaussian_filter1d(path, sigma, axis=0, mode="nearest")
+        velocity[j] = gaussian_filter1d(path, sigma, axis=0, order=1, mode="nearest") * rate
+        after = np.searchsorted(t, at).clip(1, len(t) - 1)
+        bridged = (t[after] - t[after - 1] <= max(settings.longest_gap_s, 1.5 / fps)) & (at >= t[0]) & (at <= t[-1])
+        inside = gaussian_filter1d(bridged.astype(np.float64), 1.5 * sigma, mode="constant")  # a half at an edge
+        known[j] = np.maximum(2 * inside - 1, 0.0) * bridged
+    return _Moving(place, _tamed(velocity, known, settings.wild), known)
+
+
+def _tame(path: Floats) -> NDArray[np.bool_]:
+    """(N,) whether a place lies about where its four neighbours in time do (Hampel's filter)."""
+    off = np.linalg.norm(path - median_filter(path, size=(5, 1), mode="nearest"), axis=-1)
+    return np.asarray(off <= 5 * np.median(off) + 0.03)
+
+
+def _tamed(velocity: Floats, known: Floats, wild: float) -> Floats:
+    """Take each joint's mean away, and cut down what no body does."""
+    if not known.any():
+        return velocity
+    count = np.maximum(known.sum(axis=1), 1e-9)[:, None, None]
+    velocity = velocity - (velocity * known[..., None]).sum(axis=1, keepdims=True) / count
+    speed = np.linalg.norm(velocity, axis=-1)
+    limit = wild * max(float(np.median(speed[known > 0])), 1e-9)
+    return np.asarray(velocity * np.minimum(1.0, limit / np.maximum(speed, 1e-9))[..., None])
+
+
+def _body_size_px(pose: Pose2D) -> float:
+    """Typical distance of the joints from their middle: how large the person is in the picture."""
+    seen = np.where((pose.confidence > 0)[..., None], pose.xy_px, np.nan)
+    enough = np.isfinite(seen[..., 0]).sum(axis=1) >= 4
+    if not enough.any():
+        return 1.0
+    spread = np.nanstd(seen[enough], axis=1)
+    return max(float(np.median(np.hypot(spread[:, 0], spread[:, 1]))), 1e-6)
+
+
+def _compare(
+    first: Sequence[_Moving], second: Sequence[_Moving], max_offset_s: float | None, settings: MotionSyncSettings
+) -> tuple[float, float, float] | None:
+    """How much later the second camera started than the first, its standard deviation, and confidence; None: unknown.
+
+    Velocities say quickly which lags are worth a look; places say, slowly and exactly, which of those it is.
+    """
+    if not first or not second:
+        return None
+    length = max(one.known.shape[1] for one in first), max(one.known.shape[1] for one in second)
+    table = np.array([[_by_velocity(a, b, length, settings) for b in second] for a in first])  # (P, Q, lags)
+    lags = np.arange(-(length[0] - 1), length[1])  # sample t of the first is sample t + lag of the second
+    allowed = np.isfinite(table).any(axis=(0, 1))
+    if max_offset_s is not None:
+        allowed &= np.abs(lags) <= max_offset_s * settings.rate_hz + 0.5
+    if not allowed.any():
+        return None
+    table = np.where(np.isfinite(table), table, 0.0)
+    places = _Places(first, second, table, lags, settings)
+    apart = round(settings.peak_s * settings.rate_hz)
+    candidates = _candidates(np.where(allowed, table.max(axis=1).sum(axis=0), -np.inf), apart, settings.candidates)
+    found = [places.best_near(int(lags[at]), apart // 2, 3) for at in candidates]
+    found = [one for one in found if np.isfinite(one[1])]
+    if not found:
+        return None
+    misfits, seconds = np.array([value for _, value, _ in found]), np.array([time for _, _, time in found])
+    # The log likelihood ratio of two variances; the middle one of all candidates is what chance gives.
+    told = 0.5 * seconds * settings.independent_hz * np.log(np.median(misfits) / misfits)
+    best = int(np.argmax(told))
+    if not told[best] > 0:
+        return None
+    others = [told[n] for n in range(len(told)) if abs(found[n][0] - found[best][0]) > apart]
+    alike = 0.5 * seconds[best] * settings.independent_hz * np.log(_ALIKE)
+    sure = np.tanh(max(told[best] - alike - max(others, default=0.0), 0.0) / 2)
+    lag, std = places.refined(found[best][0], apart // 2)
+    return -lag / settings.rate_hz, std / settings.rate_hz, float(sure)
+
+
+def _candidates(score: Floats, apart: int, count: int) -> list[int]:
+    """Pick the highest peaks, and as many evenly over all that is allowed, to see what chance gives."""
+    allowed = np.flatnonzero(np.isfinite(score))
+    chosen: list[int] = []
+    left = score.copy()
+    while len(chosen) < count and np.isfinite(left).any():
+        at = int(np.argmax(left))
+        chosen.append(at)
+        left[max(at - apart, 0) : at + apart + 1] = -np.inf
+    spread = allowed[np.linspace(0, len(allowed) - 1, count).round().astype(int)]
+    return chosen + [int(at) for at in spread if min(abs(at - other) for other in chosen) > apart]
+
+
+class _Places:
+    """The places of all people in two cameras, compared at any lag by ``misfit``."""
+
+    def __init__(
+        self,
+        first: Sequence[_Moving],
+        second: Sequence[_Moving],
+        table: Floats,
+        lags: NDArray[np.int64],
+        settings: MotionSyncSettings,
+    ) -> None:
+        self._first, self._second, self._table, self._settings = first, second, table, settings
+        self._zero = int(np.flatnonzero(lags == 0)[0])
+
+    def best_near(self, lag: int, reach: int, step: int) -> tuple[int, float, float]:
+        """The lag nearby that fits best, its misfit, and the seconds of a whole body that it stands for."""
+        matches = self._matches(lag)
+        tried = [(near, *self._at(matches, near)) for near in range(lag - reach, lag + reach + 1, step)]
+        return min(tried, key=lambda one: one[1])
+
+    def refined(self, lag: int, reach: int) -> tuple[float, float]:
+        """The lag between samples and its standard deviation, from a parabola through the misfits nearby."""
+        matches = self._matches(lag)
+        lags = np.arange(lag - 2 * reach, lag + 2 * reach + 1, 2)
+        tried = [self._at(matches, int(near)) for near in lags]
+        hz = self._settings.independent_hz
+        seconds = min((time for value, time in tried if np.isfinite(value)), default=0.0)
+        told = np.array([-0.5 * seconds * hz * np.log(value) if np.isfinite(value) else -np.inf for value, _ in tried])
+        best = int(np.argmax(told))
+        around = slice(max(best - 3, 0), best + 4)
+        x, y = (lags[around] - lags[best]).astype(np.float64), told[around]
+        bend, slope = np.polyfit(x, y, 2)[:2] if len(x) > 2 and np.isfinite(y).all() else (0.0, 0.0)
+        if not bend < 0:
+            return float(lags[best]), float(2 * reach)
+        return float(lags[best] + np.clip(-slope / (2 * bend), x[0], x[-1])), float(np.sqrt(-0.5 / bend))
+
+    def _matches(self, lag: int) -> list[tuple[_Moving, _Moving]]:
+        """Nobody knows who is who: whoever of the second camera fits a person of the first best is that person."""
+        here = self._table[:, :, np.clip(lag + self._zero, 0, self._table.shape[2] - 1)]
+        return [
+            (self._first[p], self._second[int(here[p].argmax())]) for p in range(len(here)) if here[p].max() > 0
+        ] or [(self._first[0], self._second[0])]
+
+    def _at(self, matches: Sequence[tuple[_Moving, _Moving]], lag: int) -> tuple[float, float]:
+        step = max(1, round(self._settings.rate_hz / self._settings.compare_hz))
+        points, weights, seconds = [], [], 0.0
+        for a, b in matches:
+            start, stop = max(0, -lag), min(a.known.shape[1], b.known.shape[1] - lag)
+            # The same moments of the first camera at every lag, as far as there are any.
+            at = np.arange(-(-start // step) * step, max(stop, 0), step)
+            longest = self._settings.most_moments
+            at = at[:: max(1, -(-len(at) // longest))]
+            weights.append((a.known[:, at] * b.known[:, at + lag]).ravel())
+            points.append(np.concatenate([a.place[:, at], b.place[:, at + lag]], axis=-1).reshape(-1, 4))
+            seconds += weights[-1].sum() / len(a.known) * (stop - start) / max(len(at), 1) / self._settings.rate_hz
+        comparisons = seconds * self._settings.independent_hz
+        if seconds < self._settings.least_overlap_s or comparisons <= _UNKNOWNS:
+            return float("inf"), 0.0
+        both = np.concatenate(points)
+        found = misfit(both[:, :2], both[:, 2:], np.concatenate(weights))
+        return found / (1 - _UNKNOWNS / comparisons), float(seconds)  # a few comparisons always fit
+
+
+def _by_velocity(a: _Moving, b: _Moving, length: tuple[int, int], settings: MotionSyncSettings) -> Floats:
+    """Say for each lag how much likelier it is than no relation at all (log likelihood ratio); -inf without overlap.
+
+    Returns:
+        (length[0] + length[1] - 1,) lags from -(length[0] - 1) to length[1] - 1.
+    """
+    size = next_fast_len(length[0] + length[1], real=True)
+
+    def correlate(x: Floats, y: Floats) -> Floats:
+        """Sum over joints and time of x[t] y[t + lag], for all lags."""
+        circular = irfft((np.conj(rfft(x, size, axis=-1)) * rfft(y, size, axis=-1)).sum(axis=0), size)
+        return np.concatenate([circular[size - (length[0] - 1) :], circular[: length[1]]])
+
+    va, vb = a.velocity, b.velocity
+    scatter = np.zeros((length[0] + length[1] - 1, 4, 4))
+    for i, k in itertools.product(range(2), range(2)):
+        scatter[:, i, 2 + k] = scatter[:, 2 + k, i] = correlate(a.known * va[..., i], b.known * vb[..., k])
+        scatter[:, i, k] = correlate(a.known * va[..., i] * va[..., k], b.known)
+        scatter[:, 2 + i, 2 + k] = correlate(a.known, b.known * vb[..., i] * vb[..., k])
+    seconds = correlate(a.known, b.known) / (len(va) * settings.rate_hz)
+    enough = seconds * len(va) >= settings.least_overlap_s * 4  # four joints over that time
+    found = np.full(len(seconds), -np.inf)
+    # Twice the ratio is chi-squared with 4 degrees of freedom if nothing is related.
+    told = 0.5 * seconds[enough] * settings.independent_hz * _information(scatter[enough]) - 2.0
+    found[enough] = np.maximum(told, 0.0)
+    return found
+
+
+def _information(scatter: Floats) -> Floats:
+    """Twice the mutual information of the first two rows and the last two of (..., 4, 4), in nats."""
+    tiny = 1e-9 * np.eye(4) * np.maximum(np.trace(scatter, axis1=-2, axis2=-1), 1e-12)[..., None, None]
+    sound = scatter + tiny
+    whole = np.linalg.slogdet(sound)[1]
+    apart = np.linalg.slogdet(sound[..., :2, :2])[1] + np.linalg.slogdet(sound[..., 2:, 2:])[1]
+    return np.asarray(apart - whole)
