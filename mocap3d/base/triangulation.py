@@ -19,7 +19,16 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.projection import project, px_to_rays
 
-__all__ = ["PARALLEL", "covariance_m2", "px_per_m", "rays_of", "reprojection_px", "solve_rays", "triangulate"]
+__all__ = [
+    "PARALLEL",
+    "covariance_m2",
+    "normal_products",
+    "px_per_m",
+    "rays_of",
+    "reprojection_px",
+    "solve_rays",
+    "triangulate",
+]
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +83,9 @@ def rays_of(cameras: Sequence[Camera], xy_px: ArrayLike) -> tuple[Floats, Floats
     return rays, scale
 
 
-def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats, *, rounds: int = 2) -> Floats:
+def solve_rays(
+    cam_from_world: Floats, rays: Floats, weight: Floats, *, rounds: int = 2, near_m: Floats | None = None
+) -> Floats:
     """`triangulate` for rays, without checks: the closed form itself.
 
     Args:
@@ -82,6 +93,7 @@ def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats, *, rounds: 
         rays: (C, 2, N) u and v of the rays (u, v, 1) in the cameras' frames; NaN where not seen.
         weight: (C, N) of the squared error in the plane z = 1.
         rounds: 1 leaves it at weights that know no depth: half the work, good enough to start from.
+        near_m: (N, 3) about where the points are, as told by someone else: depth is known from it, and one round does.
 
     Returns:
         (N, 3), NaN as in `triangulate`.
@@ -90,11 +102,12 @@ def solve_rays(cam_from_world: Floats, rays: Floats, weight: Floats, *, rounds: 
     centres = -np.einsum("cji,cj->ci", poses[:, :, :3], poses[:, :, 3])
     origin = centres.mean(axis=0)  # an origin among the cameras keeps the digits
     local = np.concatenate([poses[:, :, :3], (poses[:, :, :3] @ origin + poses[:, :, 3])[..., None]], axis=2)
-    products = _products(local)
+    products = normal_products(local)
     xyz_m = np.empty((rays.shape[2], 3))
     for start in range(0, len(xyz_m), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        xyz_m[some] = _solve_some(local, products, rays[:, :, some], weight[:, some], rounds).T
+        depth = None if near_m is None else _depths(local, near_m[some].T - origin[:, None])
+        xyz_m[some] = _solve_some(local, products, rays[:, :, some], weight[:, some], rounds, depth).T
     xyz_m += origin
     return xyz_m
 
@@ -206,7 +219,7 @@ def _without_pose(camera: Camera) -> Camera:
     return replace(camera, cam_from_world=np.eye(4))
 
 
-def _products(poses: Floats) -> Floats:
+def normal_products(poses: Floats) -> Floats:
     """(9, 4 C): what w, w u, w v and w (u² + v²) of each camera add to the normal equations.
 
     The rows are xx, xy, xz, yy, yz, zz and the right sides x, y, z.
@@ -223,7 +236,9 @@ def _products(poses: Floats) -> Floats:
     return np.asarray((grams[:, :, i, j] * sign).reshape(-1, 9).T)
 
 
-def _solve_some(poses: Floats, products: Floats, rays: Floats, weight: Floats, rounds: int) -> Floats:
+def _solve_some(
+    poses: Floats, products: Floats, rays: Floats, weight: Floats, rounds: int, depth: Floats | None
+) -> Floats:
     """(3, N) points: once with weights that know no depth, then with those that do."""
     u, v = rays[:, 0], rays[:, 1]
     seen = (weight > 0) & (u == u) & (v == v)
@@ -231,14 +246,18 @@ def _solve_some(poses: Floats, products: Floats, rays: Floats, weight: Floats, r
         u, v, weight = np.where(seen, u, 0.0), np.where(seen, v, 0.0), np.where(seen, weight, 0.0)
     squared = u * u + v * v
     enough = seen.sum(axis=0) >= 2
-    xyz = _solved(products, u, v, squared, weight / (1 + squared))
+    xyz = _solved(products, u, v, squared, weight / _away(squared, depth))
+    for _ in range(rounds - 1 if depth is None else 0):
+        xyz = _solved(products, u, v, squared, weight / _away(squared, _depths(poses, xyz)))
     depth = _depths(poses, xyz)
-    for _ in range(rounds - 1):
-        xyz = _solved(products, u, v, squared, weight / np.maximum(depth * depth, 1e-12))
-        depth = _depths(poses, xyz)
     behind = (seen & ~(depth > 0)).any(axis=0)
     xyz[:, behind | ~enough] = np.nan
     return xyz
+
+
+def _away(squared: Floats, depth: Floats | None) -> Floats:
+    """Squared depth, or what takes its place while nothing is known: that of points on a sphere."""
+    return 1 + squared if depth is None else np.maximum(depth * depth, 1e-12)
 
 
 def _depths(poses: Floats, xyz: Floats) -> Floats:

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
+from mocap3d.base.consensus import agreement
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import project
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.triangulation import px_per_m
 from mocap3d.lift.chain import Chain, solved, variances
-from mocap3d.lift.consensus import agreement
 from mocap3d.lift.multiview import MultiviewSettings, stacked, triangulate_everything
 
 __all__ = ["AdjustSettings", "adjust_pose", "rigid_bones"]
@@ -91,7 +91,7 @@ def adjust_pose(
     first = triangulate_everything(poses, cameras, settings=settings.views)
     xy_px, confidence, _ = stacked(poses, cameras)
     pose = first.pose
-    known = np.isfinite(pose.xyz_m).all(axis=-1)
+    known: NDArray[np.bool_] = np.isfinite(pose.xyz_m).all(axis=-1)
     joints = np.flatnonzero(known.any(axis=0))  # a joint that was never found is not looked for
     if not len(joints):
         return pose

@@ -54,10 +54,8 @@ def solved(chain: Chain) -> tuple[Floats, Floats]:
     answers = cho_solve_banded((factor, True), sides, overwrite_b=True, check_finite=False)
     plain, through = answers[:, 0], answers[:, 1:]
     corner = np.diag(chain.corner) - border.T @ through
-    shared = np.zeros(0)
-    if len(corner):
-        corner[np.diag_indices(len(corner))] += 1e-9 * chain.corner
-        shared = np.linalg.solve(corner, chain.pull_border - border.T @ plain)
+    corner[np.diag_indices(len(corner))] += 1e-9 * chain.corner
+    shared: Floats = np.linalg.solve(corner, chain.pull_border - border.T @ plain)
     return (plain - through @ shared).reshape(frames, -1, 3), shared
 
 

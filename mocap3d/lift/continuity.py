@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.lift.consensus import Expected, find_points_near
+from mocap3d.base.consensus import Expected, find_points_near
 from mocap3d.lift.view_noise import Rays
 
 __all__ = ["believed_over_time", "expected_path"]

@@ -1,8 +1,8 @@
 """Several calibrated views of one person -> joints in metres, in the world.
 
 The multi-camera twin of ``monocular.py``. Geometry only: it learns nothing but, from the clip itself, how far off each
-camera's 2D joints are (``view_noise.py``). A joint that fewer than two cameras agree about (``consensus.py``) stays
-missing; ``fill_in.py`` may fill it, ``adjust.py`` makes bones constant and paths smooth.
+camera's 2D joints are (``view_noise.py``). A joint that fewer than two cameras agree about (``base/consensus.py``)
+stays missing; ``fill_in.py`` may fill it, ``adjust.py`` makes bones constant and paths smooth.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
+from mocap3d.base.consensus import find_points
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import project
 from mocap3d.base.triangulation import PARALLEL, covariance_m2, px_per_m, rays_of
-from mocap3d.lift.consensus import find_points
 from mocap3d.lift.continuity import believed_over_time
 from mocap3d.lift.view_noise import Noise, Rays, estimate_noise, residual_freedom
 

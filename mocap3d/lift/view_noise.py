@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d.base.consensus import errors, find_points
 from mocap3d.base.triangulation import solve_rays
-from mocap3d.lift.consensus import errors, find_points
 
 __all__ = ["Noise", "Rays", "estimate_noise", "residual_freedom"]
 

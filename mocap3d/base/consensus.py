@@ -18,13 +18,24 @@ from numpy.typing import NDArray
 
 from mocap3d.base.triangulation import solve_rays
 
-__all__ = ["AGREES", "DISAGREES", "Expected", "agreement", "errors", "find_points", "find_points_near"]
+__all__ = [
+    "AGREES",
+    "DISAGREES",
+    "ROUNDS",
+    "Expected",
+    "agreement",
+    "camera_pairs",
+    "errors",
+    "find_points",
+    "find_points_near",
+]
 
 Floats = NDArray[np.float64]
 
 AGREES, DISAGREES = 3.0, 6.0
 """Standard deviations up to which a view keeps its whole say, and from which on it has none."""
-_ROUNDS = 3
+ROUNDS = 3
+_AT_ONCE = 16384  # points whose arrays stay in the processor's cache
 _MOST_PAIRS = 28  # of eight cameras; of more, those that look across each other
 
 
@@ -60,15 +71,11 @@ def find_points(cam_from_world: Floats, rays: Floats, weight: Floats) -> tuple[F
     Returns:
         (N, 3) world metres, NaN where no two views agree; and (C, N) what say each view had, 0 to 1.
     """
-    weight = np.where(np.isfinite(rays).all(axis=1), weight, 0.0)
-    seen = weight > 0
-    xyz_m = solve_rays(cam_from_world, rays, weight)
-    off = errors(cam_from_world, rays, weight, xyz_m)
-    say = seen.astype(np.float64)
-    unsure = np.flatnonzero(~(np.where(seen, off, 0.0) <= AGREES).all(axis=0) & (seen.sum(axis=0) >= 2))
-    if len(unsure):
-        xyz_m[unsure], say[:, unsure] = _most_agreed(cam_from_world, rays[:, :, unsure], weight[:, unsure], None)
-    return _without_lost(xyz_m, say)
+    xyz_m, say = np.empty((rays.shape[2], 3)), np.empty(weight.shape)
+    for start in range(0, len(xyz_m), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        xyz_m[some], say[:, some] = _find_some(cam_from_world, rays[:, :, some], weight[:, some])
+    return xyz_m, say
 
 
 def find_points_near(cam_from_world: Floats, rays: Floats, weight: Floats, expected: Expected) -> tuple[Floats, Floats]:
@@ -88,9 +95,10 @@ def find_points_near(cam_from_world: Floats, rays: Floats, weight: Floats, expec
 
 def errors(cam_from_world: Floats, rays: Floats, weight: Floats, xyz_m: Floats) -> Floats:
     """(C, N) distance between a ray and its point's in standard deviations; NaN without either or behind the camera."""
-    x, y, z = np.moveaxis(cam_from_world[:, :, :3] @ xyz_m.T + cam_from_world[:, :, 3:], 1, 0)
-    inverse = 1 / np.where(z > 0, z, np.nan)
-    u, v = x * inverse - rays[:, 0], y * inverse - rays[:, 1]
+    views = len(cam_from_world)
+    turned = (cam_from_world[:, :, :3].reshape(-1, 3) @ xyz_m.T).reshape(views, 3, -1) + cam_from_world[:, :, 3:]
+    inverse = 1 / np.where(turned[:, 2] > 0, turned[:, 2], np.nan)
+    u, v = turned[:, 0] * inverse - rays[:, 0], turned[:, 1] * inverse - rays[:, 1]
     return np.asarray(np.sqrt(weight * (u * u + v * v)))
 
 
@@ -98,6 +106,18 @@ def agreement(off: Floats) -> Floats:
     """The say of a view that is so many standard deviations off: 1, falling smoothly to 0; 0 for NaN."""
     t = np.clip((DISAGREES - np.nan_to_num(off, nan=np.inf)) / (DISAGREES - AGREES), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
+
+
+def _find_some(poses: Floats, rays: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    weight = np.where(np.isfinite(rays).all(axis=1), weight, 0.0)
+    seen = weight > 0
+    xyz_m = solve_rays(poses, rays, weight)
+    off = errors(poses, rays, weight, xyz_m)
+    say = seen.astype(np.float64)
+    unsure = np.flatnonzero((~(off <= AGREES) & seen).any(axis=0) & (seen.sum(axis=0) >= 2))
+    if len(unsure):
+        xyz_m[unsure], say[:, unsure] = _most_agreed(poses, rays[:, :, unsure], weight[:, unsure], None)
+    return _without_lost(xyz_m, say)
 
 
 def _without_lost(xyz_m: Floats, say: Floats) -> tuple[Floats, Floats]:
@@ -109,28 +129,44 @@ def _without_lost(xyz_m: Floats, say: Floats) -> tuple[Floats, Floats]:
 def _most_agreed(poses: Floats, rays: Floats, weight: Floats, expected: Expected | None) -> tuple[Floats, Floats]:
     """The proposal of the best pair, and what the rounds make of it."""
     seen = weight > 0
-    best = np.full(rays.shape[2], np.inf)
-    say = np.zeros(weight.shape)
-    for pair in _pairs(poses):
-        both = np.flatnonzero(seen[pair[0]] & seen[pair[1]])
-        two = list(pair)
-        proposed = solve_rays(poses[two], rays[two][:, :, both], weight[two][:, both], rounds=1)
-        off = errors(poses, rays[:, :, both], weight[:, both], proposed)
-        cost = np.where(seen[:, both], np.fmin(off, DISAGREES) ** 2, 0.0).sum(axis=0)
-        if expected is not None:
-            cost += np.fmin(expected.some(both).off(proposed), DISAGREES) ** 2
-        better = cost < best[both]
-        at = both[better]
-        best[at] = cost[better]
-        say[:, at] = np.where(seen[:, at], agreement(off[:, better]), 0.0)
-    xyz_m = np.full((rays.shape[2], 3), np.nan)
-    for _ in range(_ROUNDS):
-        xyz_m = solve_rays(poses, rays, weight * say)
+    xyz_m, say = _best_proposal(poses, rays, weight, expected)
+    for _ in range(ROUNDS):
+        xyz_m = solve_rays(poses, rays, weight * say, near_m=xyz_m)
         say = np.where(seen, agreement(errors(poses, rays, weight, xyz_m)), 0.0)
     return xyz_m, say
 
 
-def _pairs(poses: Floats) -> list[tuple[int, int]]:
+def _best_proposal(poses: Floats, rays: Floats, weight: Floats, expected: Expected | None) -> tuple[Floats, Floats]:
+    """What the pair proposes that most others agree with: (N, 3), and the say (C, N) that follows.
+
+    A point that all views but one agree about needs no further pairs.
+    """
+    seen = weight > 0
+    enough = np.maximum(seen.sum(axis=0) - 1, 3)
+    lowest = np.full(rays.shape[2], np.inf)
+    best_m, say = np.full((rays.shape[2], 3), np.nan), np.zeros(weight.shape)
+    still = np.arange(rays.shape[2])
+    for pair in camera_pairs(poses):
+        two = list(pair)
+        both = still[seen[pair[0], still] & seen[pair[1], still]]
+        rays_of_both, weight_of_both = rays[:, :, both], weight[:, both]
+        proposed = solve_rays(poses[two], rays_of_both[two], weight_of_both[two], rounds=1)
+        off = np.where(weight_of_both > 0, errors(poses, rays_of_both, weight_of_both, proposed), 0.0)
+        cost = (np.fmin(off, DISAGREES) ** 2).sum(axis=0)
+        if expected is not None:
+            cost += np.fmin(expected.some(both).off(proposed), DISAGREES) ** 2
+        better = cost < lowest[both]
+        at = both[better]
+        lowest[at], best_m[at] = cost[better], proposed[better]
+        say[:, at] = np.where(seen[:, at], agreement(off[:, better]), 0.0)
+        if expected is None:
+            settled = np.zeros(rays.shape[2], dtype=np.bool_)
+            settled[both] = ((off <= AGREES) & (weight_of_both > 0)).sum(axis=0) >= enough[both]
+            still = still[~settled[still]]
+    return best_m, say
+
+
+def camera_pairs(poses: Floats) -> list[tuple[int, int]]:
     """Pairs of cameras, those whose axes cross at the widest angle first."""
     axes = poses[:, 2, :3]
     pairs = list(combinations(range(len(poses)), 2))
