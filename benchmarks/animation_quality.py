@@ -49,6 +49,8 @@ COMPARED = (
     "reprojection_percent",
 )
 """The figures of the JSON line: less is better."""
+BESIDE = ("lifted", "off", "auto")
+SHOWN = (*COMPARED[:1], *COMPARED[2:-1], "joint_limit_percent", "fk_error_mm")
 LEAST = 0.1  # mm, mm/s, px ...: what is less nobody sees; without it ratios are infinite
 
 Columns = dict[str, AnimationQuality]
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n## {video.stem}\n\n{report(found[video.stem])}", flush=True)
     if len(found) > 1:
         print(f"\n## mean of {len(found)} videos\n\n{report(mean(list(found.values())))}")
+    print(f"\n## {' -> '.join(BESIDE)}\n\n{beside(found)}")
     if options.json:
         print(json_line("animation_quality", figures(found)))
     return 0
@@ -150,6 +153,19 @@ def figures(found: Mapping[str, Columns]) -> list[Figure]:
             if ours is not None and against:
                 compared.append(Figure(key=f"{name}_{key}", ours=max(ours, LEAST), against=max(against[0], LEAST)))
     return compared
+
+
+def beside(found: Mapping[str, Columns]) -> str:
+    """The table of docs/quality.md: before and after of every video, one beside the other."""
+    clips = dict(found) | ({"mean": mean(list(found.values()))} if len(found) > 1 else {})
+    rows = []
+    for figure in FIGURES:
+        if figure.name in SHOWN:
+            short = dataclasses.replace(figure, unit="")
+            texts = [[short.text(columns[name]) for name in BESIDE] for columns in clips.values()]
+            cells = [" → ".join(text for text in each if text is not None) for each in texts]
+            rows.append([f"{figure.label}, {figure.unit}", *cells])
+    return table(["", *clips], rows)
 
 
 def report(columns: Columns) -> str:

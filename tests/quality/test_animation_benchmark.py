@@ -56,6 +56,11 @@ def test_the_line_and_the_tables(benchmark, monkeypatch, capsys):
         ["160.0 mm/s", "120.0 mm/s", "16.0 mm/s", "4.0 mm/s"],
         ["120.0 mm/s", "90.0 mm/s", "12.0 mm/s", "3.0 mm/s"],
     ]
+    beside = printed[printed.index("## lifted -> off -> auto") + 2 :]
+    rows = {cells[0]: cells[1:] for row in beside if (cells := [cell.strip() for cell in row.split("|")[1:-1]])}
+    assert rows[""] == ["walk", "cam01", "mean"]
+    assert rows["foot skate, mm/s"] == ["80.0 → 60.0 → 8.0", "160.0 → 120.0 → 16.0", "120.0 → 90.0 → 12.0"]
+    assert rows["feet in the floor, mm"][0] == "4.0 → 0.0"
 
 
 def test_motions_of_something_else(benchmark, tmp_path, capsys):
