@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.feet import sole_points
 from mocap3d.base.humanoid import HUMANOID_RIG
-from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import resampled, split
@@ -30,6 +29,7 @@ from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
 from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, read_bone_map
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_lock import STRENGTHS, FootLockSettings, lock_feet
+from mocap3d.motion.lying import lies_throughout
 from mocap3d.motion.mesh_soles import with_soles
 from mocap3d.motion.retarget import legs_ratio
 from mocap3d.motion.retarget import retarget as retarget_rig
@@ -42,7 +42,6 @@ BoneMapLike = str | os.PathLike[str] | Roles
 
 _UNITS_M: Final = ((3.0, 1.0), (10.0, 0.1), (23.0, 0.0254 / 0.45), (45.0, 0.0254), (300.0, 0.01), (np.inf, 0.001))
 """Legs of up to so many units -> metres per unit: metres, decimetres, CMU's, inches, centimetres, millimetres."""
-_LYING, _STEADY = 0.4, 0.7  # of the mean direction from feet to neck: how far up it points, and how steady it is
 _FLOOR_WITHIN_M: Final = 0.15  # what people of 1.70 m stand on at this height or less is the floor, read wrongly
 
 
@@ -215,8 +214,14 @@ def _understood(motion: Motion, roles: Roles) -> Motion:
 
     Both on a body of usual size: speeds and heights mean the same for giants and in files that do not say their unit.
     """
+    if lies_throughout(motion, roles):
+        warnings.warn(
+            "the body lies down all the time: unless it does, another axis points up in its file than was thought; "
+            "say which (--up Y or --up Z; up= in Python)",
+            Mocap3dWarning,
+            stacklevel=3,
+        )
     usual = retarget_rig(motion, HUMANOID_RIG, source_roles=roles, target_roles=None)
-    _doubt_up(usual)
     contacts = find_contacts(usual)
     heights_m = support_heights_m(usual, contacts)[contacts >= 0.5]
     near = heights_m[np.abs(heights_m) < _FLOOR_WITHIN_M]
@@ -228,21 +233,6 @@ def _understood(motion: Motion, roles: Roles) -> Motion:
 def _lowest_m(usual: Motion) -> float:
     """How deep the soles get, but for a few frames."""
     return float(np.quantile(sole_points(usual)[..., 1].min(axis=1), 0.05))
-
-
-def _doubt_up(usual: Motion) -> None:
-    """Say so when somebody lies through a whole file: most likely another axis points up there."""
-    world_m, _ = forward(usual)
-    index = usual.rig.skeleton.index
-    feet = (world_m[:, index("leftFoot")] + world_m[:, index("rightFoot")]) / 2
-    along = world_m[:, index("neck")] - feet
-    mean = (along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)).mean(axis=0)
-    if mean[1] < _LYING and np.abs(mean).max() > _STEADY:
-        warnings.warn(
-            "the body lies down all the time: if Z points up in its file, say so (--up Z; up='Z' in Python)",
-            Mocap3dWarning,
-            stacklevel=4,
-        )
 
 
 def _stood_on_m(motion: Motion, roles: Roles) -> NDArray[np.float64]:

@@ -17,7 +17,9 @@ from videos import LENS, WALK, frames_of_the_walk, run, write_video
 import mocap3d
 from mocap3d.base.errors import InputError
 from mocap3d.cli import app
+from mocap3d.cli._capture import _DETECTORS
 from mocap3d.cli._inputs import name_of
+from mocap3d.detect.networks import NETWORKS
 from mocap3d.output.gltf import read_glb_character
 
 
@@ -89,6 +91,43 @@ def test_preset_and_mannequin(tmp_path, capsys):
 def test_wrong_usage_is_exit_code_2(arguments, capsys):
     """Catches scripts that cannot tell a typo from a bad video."""
     assert run(capsys, *arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--foot-lock", "hard"),
+        ("--detector", "eyes"),
+        ("--height", "0"),
+        ("--height", "17"),
+        ("--fov", "0.5"),
+        ("--fov", "180"),
+        ("--camera-tilt", "100"),
+        ("--fps", "0"),
+        ("--person", "0"),
+        ("--root", "sideways"),
+    ],
+)
+def test_a_choice_that_there_is_not(option, value, tmp_path, capsys, monkeypatch):
+    """Catches wrong choices that a script takes for a bad video, and that are found out after the work."""
+    monkeypatch.setattr("mocap3d.pipeline.capture", lambda *_, **__: pytest.fail("this is too late"))
+    onto = ["--onto", "ue5"] if option == "--root" else []
+    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / "a.bvh", option, value, *onto)
+    assert code == 2
+    assert option in errors
+
+
+def test_the_detectors_that_there_are():
+    """Catches a network that the command line does not know."""
+    assert set(_DETECTORS) == {name for name, side_px in NETWORKS.items() if side_px is not None}
+
+
+def test_a_format_that_cannot_have_the_root(tmp_path, capsys, monkeypatch):
+    """Catches minutes of work thrown away: in VRM animations the hips travel, not a root bone."""
+    monkeypatch.setattr("mocap3d.pipeline.capture", lambda *_, **__: pytest.fail("this is too late"))
+    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / "a.vrma", "--onto", "vrm", "--root", "root")
+    assert code == 1
+    assert "needs hips as the root" in errors
 
 
 def test_info(tmp_path, capsys):

@@ -20,12 +20,15 @@ from mocap3d.base.kinematics import forward
 from mocap3d.base.mesh import deform
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
+from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeleton import Skeleton
+from mocap3d.base.skeletons import LIFTER_20
 from mocap3d.onto import find_roles, load_target
 from mocap3d.output.fbx import read_fbx_character
 from mocap3d.output.gltf import read_glb_character
 from mocap3d.output.mannequin import mannequin
+from mocap3d.stages.people_tables import pose3d_text
 
 SHIN = ("leftLowerLeg", "leftFoot")
 
@@ -169,8 +172,15 @@ def test_several_people(source, tmp_path, capsys):
         (["--onto", "mixamo", "--preset", "ue5"], 2, "each want another body"),
         (["--onto", "mixamo", "--bone-map", "m.toml"], 1, "knows its bones"),
         (["--foot-lock", "auto"], 2, "say --onto as well"),
-        (["--onto", "mixamo", "--foot-lock", "glue"], 2, "off, auto or strong"),
+        (["--onto", "mixamo", "--foot-lock", "glue"], 2, "off, auto, strong"),
         (["--onto", "mixamo", "--root", "feet"], 2, "hips, root, in-place"),
+        (["--smooth", "bogus"], 2, "smoothing is said as"),
+        (["--up", "W"], 2, "--up takes one of Y, Z"),
+        (["--unit", "0"], 2, "--unit takes a number above 0"),
+        (["--output-unit", "-1"], 2, "--output-unit takes a number above 0"),
+        (["--fps", "often"], 2, "--fps"),
+        (["--body-model", "nowhere"], 1, "--body-model is for"),
+        (["--gender", "female"], 1, "--gender is for"),
     ],
 )
 def test_what_is_refused(arguments, code, message, source, tmp_path, capsys, monkeypatch):
@@ -232,3 +242,47 @@ def test_a_prop_beside_somebody(source, tmp_path, capsys):
     assert printed.split() == [str(tmp_path / "a.glb")]
     with pytest.raises(InputError, match="several people"):
         mocap3d.retarget(output.read(tmp_path / "two.fbx"), "mixamo")
+
+
+@pytest.mark.parametrize("said", ["Y", "Z"])
+def test_an_axis_that_was_given_wrongly(said, tmp_path, capsys):
+    """Catches the advice to say what was said: a body that lies because of --up Z was told to say --up Z."""
+    motion = replace(restless(frames=12, most_deg=10), contacts=None)
+    output.write(motion, tmp_path / "a.bvh", up="Z" if said == "Y" else "Y")
+    code, _, errors = run(
+        capsys, "convert", tmp_path / "a.bvh", tmp_path / "b.glb", "--onto", "ue5", "--up", said, "--foot-lock", "off"
+    )
+    assert code == 0, errors
+    assert "another axis points up in its file than was thought" in errors
+
+
+def test_hips_that_are_called_root(source, tmp_path, capsys):
+    """Catches a character that is refused because its hips have the name of the bone above them (MakeHuman's)."""
+    names = tuple("root" if name == "hips" else name for name in HUMANOID_RIG.skeleton.joint_names)
+    output.write(
+        still(replace(HUMANOID_RIG, skeleton=replace(HUMANOID_RIG.skeleton, joint_names=names))), tmp_path / "made.bvh"
+    )
+    converted(capsys, source[0], tmp_path / "a.bvh", "--onto", tmp_path / "made.bvh", "--root", "root")
+    made = output.read(tmp_path / "a.bvh")
+    assert made.rig.skeleton.joint_names[:2] == ("root_motion", "root")
+    assert np.ptp(made.root_m[:, 0]) > 1.0  # the new bone carries the way
+
+
+def test_a_table_of_ones_own_joints(tmp_path, capsys):
+    """Catches columns of our own that are left out with a note: how sure each joint is (--keep-stages)."""
+    pose = Pose3D(
+        xyz_m=np.random.default_rng(0).normal(size=(3, 20, 3)),
+        confidence=np.full((3, 20), 0.5),
+        std_m=np.full((3, 20), 0.02),
+        views=np.ones((3, 20)),
+        fps=Fraction(30),
+        skeleton=LIFTER_20,
+        frame="world",
+    )
+    (tmp_path / "joints.csv").write_text(pose3d_text(pose, 0))
+    code, _, errors = run(capsys, "convert", tmp_path / "joints.csv", tmp_path / "joints.c3d")
+    assert code == 0
+    assert not errors
+    read = output.read(tmp_path / "joints.csv")
+    np.testing.assert_array_equal(read.confidence, 0.5)
+    np.testing.assert_array_equal(read.std_m, 0.02)

@@ -172,3 +172,44 @@ def test_quick_leaves_the_figures_out(tmp_path, capsys):
     assert code == 0
     assert "foot skate  37.0 mm/s" in printed
     assert "names  hips" in printed
+
+
+@pytest.mark.parametrize(("options", "doubted"), [([], True), (["--up", "Z"], False)])
+def test_another_axis_points_up(options, doubted, tmp_path, capsys):
+    """Catches somebody who stands in a file whose Z points up, judged lying on the back without a word."""
+    write(sliding(), tmp_path / "z.bvh", up="Z")
+    notes = facts_of(capsys, tmp_path / "z.bvh", *options).get("notes", [])
+    assert any("another axis points up" in note for note in notes) is doubted
+
+
+def test_joints_that_leave_their_bones(tmp_path, capsys):
+    """Catches a body that its position channels squeeze into a point, blamed on the unit of the file."""
+    motion = sliding(frames=30)
+    squeezed = replace(motion, local_m=np.tile(HUMANOID_RIG.offsets_m * 0.001, (30, 1, 1)))
+    write(squeezed, tmp_path / "point.npz")
+    notes = facts_of(capsys, tmp_path / "point.npz")["notes"]
+    assert any("move away from their bones" in note and "at rest the body is 1.7 m" in note for note in notes)
+
+
+def test_a_doubtful_unit(tmp_path, capsys):
+    """Catches somebody of 2.3 m, by a unit that was guessed, of whom nobody is told that this is a guess."""
+    write(sliding(), tmp_path / "odd.bvh", unit_m=0.0413)  # 41 units tall: CMU's unit is nearest
+    assert "is a doubtful height" in facts_of(capsys, tmp_path / "odd.bvh")["notes"][0]
+    write(sliding(), tmp_path / "cm.bvh", unit_m=0.01)
+    assert "doubtful" not in facts_of(capsys, tmp_path / "cm.bvh")["notes"][0]
+
+
+def test_more_rows_than_are_said(tmp_path, capsys):
+    """Catches a file named twice in its error, and advice that a command line cannot follow."""
+    path = tmp_path / "long.bvh"
+    write(sliding(frames=30), path)
+    path.write_text(path.read_text().replace("Frames: 30", "Frames: 20"))
+    for files in ([path], [path, path]):
+        code, _, errors = run(capsys, "info", *files)
+        assert code == 1
+        first = errors.splitlines()[0]
+        assert first.count(str(path)) == 1
+        assert "--lenient" in first
+    assert facts_of(capsys, path, "--lenient")["frames"] == 30
+    code, _, errors = run(capsys, "convert", path, tmp_path / "long.glb", "--lenient")
+    assert code == 0, errors

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
-from mocap3d.cli._inputs import find_videos, frame_range
+from mocap3d.cli._inputs import about, check_choice, check_positive, find_videos, frame_range
 from mocap3d.cli._onto import BoneMapOption, OntoOption, RootOption
 from mocap3d.cli._outputs import (
     FootLockOption,
@@ -30,6 +30,8 @@ from mocap3d.cli._progress import progress
 
 __all__ = ["capture", "demo"]
 
+_DETECTORS = ("movenet_thunder", "movenet_lightning")
+
 
 def capture(
     inputs: Annotated[
@@ -41,10 +43,15 @@ def capture(
         typer.Option(help="Camera file (TOML) that describes the lens: one for all videos of a batch."),
     ] = None,
     fov: Annotated[
-        float | None, typer.Option(help="Degrees that the longer side of the picture shows; else metadata, else 60.")
+        float | None,
+        typer.Option(min=1, max=170, help="Degrees that the longer side of the picture shows; else metadata, else 60."),
     ] = None,
-    height: Annotated[float | None, typer.Option(help="Height of the person in metres; else 1.70.")] = None,
-    camera_tilt: Annotated[float | None, typer.Option(help="Degrees that the camera looks down, if measured.")] = None,
+    height: Annotated[
+        float | None, typer.Option(min=0.3, max=3, help="Height of the person in metres; else 1.70.")
+    ] = None,
+    camera_tilt: Annotated[
+        float | None, typer.Option(min=-89, max=89, help="Degrees that the camera looks down, if measured.")
+    ] = None,
     person: Annotated[
         str | None, typer.Option(help="1 is the one seen longest and largest (default), 2 the next, or: all.")
     ] = None,
@@ -77,6 +84,9 @@ def capture(
 ) -> None:
     """Turn videos into animation files."""
     start, stop = frame_range(frames, "--frames")
+    check_positive("--fps", fps)
+    check_choice("--detector", detector, _DETECTORS)
+    check_choice("--foot-lock", foot_lock, ("off", "auto", "strong"))
     options: dict[str, Any] = {
         "cameras": camera,
         "fov_deg": fov,
@@ -135,7 +145,7 @@ def _capture_batch(jobs: Sequence[Job], options: dict[str, Any], look: dict[str,
             summaries.append(_capture_and_save(job, options, look, written, quiet=as_json))
         except Mocap3dError as error:
             failed += 1
-            print(f"error: {job.video}: {error}", file=sys.stderr)
+            print(f"error: {about(job.video, error)}", file=sys.stderr)
             summaries.append({"source": str(job.video), "error": str(error)})
     if as_json:
         print(json.dumps(summaries, indent=2))

@@ -13,12 +13,22 @@ from typing import Annotated, Any
 import typer
 
 from mocap3d.base import motion_edits, pose_edits
+from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import split
 from mocap3d.base.pose import Pose3D
-from mocap3d.cli._inputs import frame_range
+from mocap3d.cli._inputs import (
+    LenientOption,
+    UnitOption,
+    UpOption,
+    about,
+    as_usage,
+    check_positive,
+    frame_range,
+    reading_options,
+)
 from mocap3d.cli._onto import (
     BoneMapOption,
     FootLockOption,
@@ -54,8 +64,9 @@ def convert(
     together: Annotated[
         bool, typer.Option("--together", help="Several people stay in one file; else each gets a file of its own.")
     ] = False,
-    unit: Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")] = None,
-    up: Annotated[str | None, typer.Option(help="Axis that points up in the file read, where it does not say.")] = None,
+    unit: UnitOption = None,
+    up: UpOption = None,
+    lenient: LenientOption = False,
     output_unit: Annotated[float | None, typer.Option(help="Metres per unit of the file written.")] = None,
     as_smpl: AsOption = None,
     body_model: BodyModelOption = None,
@@ -74,11 +85,15 @@ def convert(
     other.check(preset=preset, as_smpl=as_smpl)
     edits: dict[str, Any] = {"fps": fps, "trim": trim, "in_place": on_the_spot, "together": together}
     edits["smooth"] = smoothing(smooth)
+    if fps is not None:
+        with as_usage("--fps"):
+            as_fps(fps)
+    check_positive("--output-unit", output_unit)
+    reading = reading_options(unit, up, lenient=lenient)
     jobs = _jobs(files, to)
     other.load()
     options: dict[str, Any] = {"preset": preset, "mesh": mesh}
     options |= {"unit_m": output_unit} if output_unit is not None else {}
-    reading = {name: value for name, value in (("unit_m", unit), ("up", up)) if value is not None}
     summaries: list[dict[str, object]] = []
     written: set[Path] = set()
     failed = 0
@@ -92,7 +107,7 @@ def convert(
                 if len(jobs) == 1:
                     raise
                 failed += 1
-                print(f"error: {source}: {error}", file=sys.stderr)
+                print(f"error: {about(source, error)}", file=sys.stderr)
                 summaries.append({"source": str(source), "error": str(error)})
         tell("converting", len(jobs), len(jobs))
     _report(summaries, as_json=as_json)
@@ -146,6 +161,7 @@ def _convert_one(
     body, onto = bodies
     parameters = is_amass(source)
     body.check(source, target, options)
+    reading = {n: value for n, value in reading.items() if n != "lenient" or has_option("read", source, n)}
     for name, option in (("unit_m", "--unit"), ("up", "--up")):
         if name in reading and not parameters and not has_option("read", source, name):
             raise InputError(f"{option} is for files that do not say it; {source.suffix} files do")

@@ -6,13 +6,14 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError
-from mocap3d.cli._inputs import VIDEO_SUFFIXES
+from mocap3d.cli._inputs import VIDEO_SUFFIXES, LenientOption, UnitOption, UpOption, about, reading_options
 
 if TYPE_CHECKING:
     from mocap3d.base.motion import Motion
@@ -24,19 +25,25 @@ __all__ = ["info"]
 _USUAL_M: Final = (0.5, 2.5)
 """The height of a body that is taken for one in the right unit."""
 
+_LIKELY_M: Final = (1.2, 2.1)
+"""The height of nearly everybody: a unit that was found out and makes somebody else is doubtful."""
+
+_SAME_SIZE: Final = 1.5  # how many times larger a body may be at rest than it moves, or smaller
+
 _LONG: Final = ("names", "note", "error")
 """What does not fit into a column."""
 
 
 def info(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Motion files, videos, or folders of images.")],
-    unit: Annotated[float | None, typer.Option(help="Metres per unit of the file, where it does not say.")] = None,
-    up: Annotated[str | None, typer.Option(help="Axis that points up in the file, where it does not say.")] = None,
+    unit: UnitOption = None,
+    up: UpOption = None,
+    lenient: LenientOption = False,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the quality of the animation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; of several files a list.")] = False,
 ) -> None:
     """Tell what files hold, and how good the animation in them is; several files side by side."""
-    reading = {name: value for name, value in (("unit_m", unit), ("up", up)) if value is not None}
+    reading = reading_options(unit, up, lenient=lenient)
     found: list[dict[str, Any]] = []
     failed = 0
     for file in files:
@@ -46,7 +53,7 @@ def info(
             if len(files) == 1:
                 raise
             failed += 1
-            print(f"error: {file}: {error}", file=sys.stderr)
+            print(f"error: {about(file, error)}", file=sys.stderr)
             found.append({"file": str(file), "error": str(error)})
     if as_json:
         print(json.dumps(found[0] if len(files) == 1 else found, indent=2))
@@ -133,8 +140,10 @@ def _likely_unit(motion: Motion, notes: list[str]) -> float:
         unit = "m"
     if unit != "m":
         taken = f"{1 / UNITS_M[unit]:.4g} to the metre"
+        size_m = (height or 0.0) * UNITS_M[unit]
+        doubt = "" if _LIKELY_M[0] < size_m < _LIKELY_M[1] else f"; {size_m:.2f} m is a doubtful height all the same"
         notes.append(
-            f"lengths are taken for {unit}, {taken}, since the body is {height:.3g} tall: --unit says otherwise"
+            f"lengths are taken for {unit}, {taken}, since the body is {height:.3g} tall{doubt}: --unit says otherwise"
         )
     return UNITS_M[unit]
 
@@ -170,8 +179,32 @@ def _of_person(motion: Motion) -> dict[str, Any]:
     height_m = _height_m(motion, roles)
     if height_m is not None and not _USUAL_M[0] < height_m < _USUAL_M[1]:
         notes.append(f"the body is {height_m:.3g} m tall: if that is wrong, so are all figures; --unit says otherwise")
+    if (doubt := _doubt(motion, roles, height_m)) is not None:
+        notes.append(doubt)
     facts: dict[str, Any] = {} if height_m is None else {"height_m": round(height_m, 3)}
     return facts | {"quality": quality.as_dict()} | ({"notes": notes} if notes else {})
+
+
+def _doubt(motion: Motion, roles: Mapping[str, str], height_m: float | None) -> str | None:
+    """What speaks against the axis that was taken for up, and against the places of the joints."""
+    from mocap3d.motion.lying import lies_throughout
+
+    at_rest_m = None if height_m is None else _height_m(_resting(motion), roles)
+    if at_rest_m and height_m is not None and not 1 / _SAME_SIZE < height_m / at_rest_m < _SAME_SIZE:
+        return (
+            f"the joints move away from their bones: at rest the body is {at_rest_m:.3g} m tall, not {height_m:.3g} m"
+        )
+    if lies_throughout(motion, roles):
+        return "the body lies down all the time: unless it does, another axis points up in its file (--up Y or --up Z)"
+    return None
+
+
+def _resting(motion: Motion) -> Motion:
+    """One frame of the rest pose."""
+    rig = motion.rig
+    return replace(
+        motion, local_wxyz=rig.rest_wxyz[None], root_m=rig.offsets_m[:1], local_m=None, contacts=None, start_frame=0
+    )
 
 
 def _roles(motion: Motion, notes: list[str]) -> Mapping[str, str]:

@@ -1,17 +1,40 @@
-"""Which videos the arguments of a command mean, and what their results are called."""
+"""What the arguments of a command mean: which videos, what their results are called, which choices there are."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from mocap3d.base.errors import InputError
 
-__all__ = ["VIDEO_SUFFIXES", "find_videos", "frame_range", "name_of"]
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "LenientOption",
+    "UnitOption",
+    "UpOption",
+    "about",
+    "as_usage",
+    "check_choice",
+    "check_positive",
+    "find_videos",
+    "frame_range",
+    "name_of",
+    "reading_options",
+]
+
+UnitOption = Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")]
+UpOption = Annotated[
+    str | None, typer.Option(help="Axis that points up in the file read, where it does not say: Y or Z.")
+]
+LenientOption = Annotated[
+    bool, typer.Option("--lenient", help="Read files that contradict themselves (a BVH with more rows than it says).")
+]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp"})
 
@@ -45,6 +68,41 @@ def frame_range(text: str | None, option: str) -> tuple[int | str | None, int | 
         raise typer.BadParameter(f"{option} takes START:STOP, such as 30:120 or 1.5s:4s; got {text!r}")
     start, stop = (int(part) if part and part.isdigit() else part for part in parts.groups())
     return start, stop
+
+
+def reading_options(unit: float | None, up: str | None, *, lenient: bool) -> dict[str, object]:
+    """Gather the options of readers that were given."""
+    check_positive("--unit", unit)
+    check_choice("--up", up, ("Y", "Z"))
+    given = {"unit_m": unit, "up": up, "lenient": lenient or None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None:
+    """Refuse a word that is none of the choices, as bad usage; None is no choice yet."""
+    if value is not None and value not in choices:
+        raise typer.BadParameter(f"{option} takes one of {', '.join(choices)}; got {value!r}")
+
+
+def check_positive(option: str, value: float | None) -> None:
+    """Refuse a number that is not above 0, as bad usage; None is no number yet."""
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{option} takes a number above 0; got {value:g}")
+
+
+@contextmanager
+def as_usage(option: str) -> Iterator[None]:
+    """Tell what an option cannot mean as bad usage, which has an exit code of its own."""
+    try:
+        yield
+    except InputError as error:
+        raise typer.BadParameter(f"{option}: {error}") from error
+
+
+def about(file: Path, error: Exception) -> str:
+    """An error of one of several files with its name, which many messages begin with."""
+    text = str(error)
+    return text if text.startswith(str(file)) else f"{file}: {text}"
 
 
 def _videos_in(path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import typer
 from mocap3d.base.errors import InputError
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
+from mocap3d.cli._inputs import as_usage, check_choice
 from mocap3d.output import has_option, write
 
 if TYPE_CHECKING:
@@ -52,14 +53,11 @@ SmoothOption = Annotated[
 
 
 def smoothing(text: str) -> FilterSettings | None:
-    """Understand ``--smooth``.
-
-    Raises:
-        InputError: it is none of the words, and neither a frequency nor a time.
-    """
+    """Understand ``--smooth``; what is none of the words, and neither a frequency nor a time, is bad usage."""
     from mocap3d.motion.filters import filter_settings_from_text
 
-    return filter_settings_from_text(text)
+    with as_usage("--smooth"):
+        return filter_settings_from_text(text)
 
 
 def smoothed(thing: Motion | Pose3D, settings: FilterSettings) -> Motion | Pose3D:
@@ -97,6 +95,7 @@ class Onto:
 
     def __post_init__(self) -> None:
         """Refuse options that would have no effect, and words that are none."""
+        from mocap3d.motion.foot_lock import STRENGTHS
         from mocap3d.motion.root_motion import CARRIERS
 
         others = {"--bone-map": self.bone_map, "--source-map": self.source_map, "--foot-lock": self.foot_lock}
@@ -104,10 +103,8 @@ class Onto:
         alone = [name for name, value in others.items() if value is not None]
         if self.onto is None and alone:
             raise typer.BadParameter(f"{alone[0]} is for another body: say --onto as well")
-        if self.foot_lock not in (None, "off", "auto", "strong"):
-            raise typer.BadParameter(f"--foot-lock takes off, auto or strong; got {self.foot_lock!r}")
-        if self.root is not None and self.root not in CARRIERS:
-            raise typer.BadParameter(f"--root takes {', '.join(CARRIERS)}; got {self.root!r}")
+        check_choice("--foot-lock", self.foot_lock, STRENGTHS)
+        check_choice("--root", self.root, CARRIERS)
 
     def check(self, *, preset: str | None, as_smpl: str | None) -> None:
         """Refuse other options that want a body of their own."""

@@ -6,6 +6,8 @@ carry everything. Either way the body is in the same place: only ``in-place`` ch
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -38,7 +40,8 @@ def carried_by(motion: Motion, carrier: str, roles: Roles | None = None) -> Moti
         motion: T frames.
         carrier: ``hips``: they carry the whole way, and the bones above them rest. ``root``: joint 0 stays on the floor
             under the hips and carries their way and their heading (the turn about the vertical); the hips carry the
-            rest. Where the hips are joint 0, a bone called ``root`` is put above them first (``with_root_bone``).
+            rest. Where the hips are joint 0, a bone called ``root`` is put above them first (``with_root_bone``),
+            ``root_motion`` if that is what the hips are called.
             ``in-place``: nobody carries it; the hips stay above the origin, whatever carried them before.
         roles: humanoid joint -> joint of the motion's rig; None means that it has the humanoid's names.
 
@@ -76,7 +79,7 @@ def with_root_bone(rig: Rig, name: str = "root") -> Rig:
     """
     skeleton = rig.skeleton
     if name in skeleton.joint_names:
-        raise InputError(f"the rig has a joint {name!r} already, which is not above the hips")
+        raise InputError(f"the rig has a joint {name!r} already")
     return Rig(
         skeleton=Skeleton(
             name=skeleton.name,
@@ -100,13 +103,21 @@ def _below_a_root(motion: Motion) -> Motion:
     still = np.broadcast_to(motion.rig.offsets_m, (count, *motion.rig.offsets_m.shape))
     local_m = (still if motion.local_m is None else motion.local_m).copy()
     local_m[:, 0] = motion.root_m
+    taken = motion.rig.skeleton.joint_names
     return replace(
         motion,
-        rig=with_root_bone(motion.rig),
+        rig=with_root_bone(motion.rig, next(name for name in _root_names() if name not in taken)),
         local_wxyz=np.concatenate([np.tile(_IDENTITY, (count, 1, 1)), motion.local_wxyz], axis=1),
         root_m=np.zeros((count, 3)),
         local_m=np.concatenate([np.zeros((count, 1, 3)), local_m], axis=1),
     )
+
+
+def _root_names() -> Iterator[str]:
+    """What a bone above the hips may be called, the usual name first."""
+    yield "root"
+    yield "root_motion"
+    yield from (f"root_motion{n}" for n in itertools.count(2))
 
 
 def _above_moved(motion: Motion, hips: int, root: tuple[Floats, Floats], place: tuple[Floats, Floats]) -> Motion:

@@ -161,6 +161,8 @@ def _standing(
 
 
 def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None, height_m: float) -> None:
+    if not isinstance(pose, Pose3D):
+        raise InputError(f"solve takes a Pose3D, got {type(pose).__name__}")
     if pose.frame != "world":
         raise InputError(f"solve needs joints in the world, got {pose.skeleton.name} in frame {pose.frame!r}")
     if rig is not None and rig.skeleton != HUMANOID_22:

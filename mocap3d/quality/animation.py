@@ -178,8 +178,10 @@ def animation_quality(
         camera: that saw them, in the world of the motion.
 
     Raises:
-        InputError: arrays or poses of another number of frames, or roles that do not fit the rig.
+        InputError: no motion, arrays or poses of another number of frames, or roles that do not fit the rig.
     """
+    if not isinstance(motion, Motion):
+        raise InputError(f"this judges a Motion, points_quality judges a Pose3D; got {type(motion).__name__}")
     joints = role_joints(motion.rig, roles)
     world_m, world_wxyz = forward(motion)
     judged = [joints[role] for role in BODY_JOINTS.values() if role in joints] or list(range(len(motion.rig.skeleton)))

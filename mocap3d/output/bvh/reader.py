@@ -205,7 +205,7 @@ def _read_columns(source: _Source, nodes: list[Node], header: _Header, lenient: 
         problem = f"{rows} rows of numbers, but Frames says {header.frames}"
         if not lenient:
             where = _offset_of_number(source, header, header.frames * width)
-            raise source.error(f"{problem}; lenient=True reads them all", where)
+            raise source.error(f"{problem}; lenient=True (--lenient) reads them all", where)
         source.warn(f"{problem}; all rows are read")
     elif header.frames is not None and rows < header.frames and width:
         source.warn(f"{rows} rows of numbers, but Frames says {header.frames}: the file was cut short")
