@@ -51,6 +51,7 @@ _FLOOR_M: Final = 0.02
 """A level as close as this to y = 0 is the floor."""
 _BELOW_M: Final = 0.12
 """A foot that is further below a level than this has left it: a step is 0.15 m high or more."""
+_SURER: Final = 3
 _STEADY_S: Final = 0.2
 """Standard deviation of the Gaussian that leaves of the hips' path where the body is going."""
 
@@ -146,7 +147,8 @@ def support_heights_m(motion: Motion, contacts: ArrayLike, roles: Roles | None =
     """Find how high that lies which each point of the soles stands on.
 
     Every contact of a point belongs to a level (see ``support_levels_m``); a level within 2 cm of y = 0 is the floor.
-    Between two contacts of a foot it is the lower of their levels, before the first and after the last that one's. A
+    Heel and toe that stand at once are on one of them, if one is much more stood on than the other. Between two
+    contacts of a foot it is the lower of their levels, before the first and after the last that one's. A
     foot in the air that is further than 12 cm below that level has the next lower one below it, at last the floor.
 
     Args:
@@ -168,6 +170,7 @@ def support_heights_m(motion: Motion, contacts: ArrayLike, roles: Roles | None =
     typical = np.array([np.median(height[start:stop, k]) for k, start, stop in spans])
     levels = _settled_levels_m(typical, np.array([float(stop - start) for _, start, stop in spans]))
     levels[np.abs(levels) < _FLOOR_M] = 0.0
+    _level_feet(levels, spans)
     found = np.full(height.shape, np.nan)
     for (k, start, stop), level in zip(spans, levels, strict=True):
         found[start:stop, k] = level
@@ -187,6 +190,18 @@ def _settled_levels_m(heights_m: Floats, weights: Floats) -> Floats:
         if np.array_equal(before, levels):
             break
     return levels
+
+
+def _level_feet(levels: Floats, spans: list[tuple[int, int, int]]) -> None:
+    """Give heels and toes that stand at once the level that is stood on more, if that is ``_SURER`` times, in place."""
+    frames = np.array([stop - start for _, start, stop in spans])
+    stood = {level: frames[levels == level].sum() for level in np.unique(levels)}
+    for h, (heel, start, stop) in enumerate(spans):
+        for t, (toe, first, last) in enumerate(spans):
+            if heel % 2 == 0 and toe == heel + 1 and start < last and first < stop:
+                heavier, lighter = (h, t) if stood[levels[h]] > stood[levels[t]] else (t, h)
+                if stood[levels[heavier]] >= _SURER * stood[levels[lighter]]:
+                    levels[lighter] = levels[heavier]
 
 
 def _hint(hint: ArrayLike, frames: int) -> Floats:
@@ -259,7 +274,12 @@ def _bridge(of_foot: Floats, otherwise: float) -> None:
 
 
 def _step_down(of_foot: Floats, in_the_air: Flags, lowest_m: Floats, steps_m: Floats) -> None:
-    """Give a foot far below its level (T, 2) the next of the sorted steps that is not far above it, in place."""
-    beyond = in_the_air & (lowest_m < of_foot.min(axis=1) - _BELOW_M)
-    below = np.searchsorted(steps_m, lowest_m + _BELOW_M, side="right") - 1
-    of_foot[:] = np.where(beyond[:, None], steps_m[np.maximum(below, 0)][:, None], of_foot)
+    """Let a foot (T, 2) that leaves its level downwards have the highest of the sorted steps below it, in place.
+
+    All frames that a foot in the air is below its level without a break count together, so that it is not held back at
+    the edge that it passes.
+    """
+    for start, stop in runs(in_the_air & (lowest_m < of_foot.min(axis=1))):
+        deepest = float(lowest_m[start:stop].min())
+        if deepest < of_foot[start:stop].min() - _BELOW_M:
+            of_foot[start:stop] = steps_m[max(int(np.searchsorted(steps_m, deepest + _BELOW_M, side="right")) - 1, 0)]

@@ -2,7 +2,8 @@
 
 1. Each contact of a heel or a toe gets one place on its support; where both stand the foot lies flat between them.
 2. The foot is turned: flat where both stand, rolling about the heel or the ball of the foot where one does, the toes
-   bent so that they stay on the ground.
+   bent so that their tip stays on the ground. Toes that did not lie flat there, as no video shows how they bend, keep
+   up to 12 degrees of their slope: laid flat they would pull the ankle down, and with it the hips.
 3. The ankle follows. Corrections fade out within ``fade_s`` before and after a contact, continuous up to acceleration.
    Feet in the air are lifted where they would pass through the ground.
 4. Where a leg is too short, the hips give way, smoothly over ``hips_s``; what is left, the foot slides.
@@ -10,7 +11,8 @@
 6. Joints stay within their anatomical ranges (`leg_limits.py`): a foot that would leave them is turned back, and the
    ankle moves so that the sole stays where it stands; of a foot that cannot lie flat, heel and toe may come off the
    support by millimetres. Ranges that the motion did not keep before are widened. On other rigs than the humanoid
-   angles are measured from the T-pose that `base/tpose.py` finds.
+   angles are measured from the T-pose that `base/tpose.py` finds. Where thigh or shank cannot turn further, the hips go
+   lower if that brings the foot nearer to its place.
 
 Frames that nothing of this concerns keep their rotations bit by bit.
 
@@ -22,6 +24,7 @@ Reference:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -50,6 +53,9 @@ Strength = Literal["off", "auto", "strong"]
 STRENGTHS: Final[tuple[Strength, ...]] = ("off", "auto", "strong")
 
 _ROUNDS: Final = 2  # of bending legs and holding them within their ranges; a knee out of range would drift with more
+_DOWN: Final = np.array([0.0, -1.0, 0.0])
+_DROPS: Final = 8  # of the hips that are tried where thigh or shank cannot turn further
+_MISSED_M: Final = 0.001  # a foot that is so little off its place is left there
 _LONG_S: Final = 1.0  # of contacts; less does not tell a treadmill from a body that sways
 _UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
 
@@ -70,7 +76,7 @@ class FootLockSettings:
     """
 
     fade_s: float = 0.2
-    hips_s: float = 0.3
+    hips_s: float = 0.25
     hips_drop_m: float = 0.10
     most_drift_m: float = 0.08
     most_speed_mps: float = 0.15
@@ -129,6 +135,7 @@ def lock_feet(
     world_m, world_wxyz = forward(motion)
     both = legs(motion.rig, roles)
     points = [_heel_and_toe(leg, world_m, world_wxyz) for leg in both]
+    chains = [_chain(leg, world_m, world_wxyz) for leg in both]
     rate, targets = float(motion.fps), []
     carried = strength == "auto" and _is_carried(np.concatenate(points, axis=1), sure, rate, chosen)
     for k, leg in enumerate(both):
@@ -138,7 +145,16 @@ def lock_feet(
             stands = _without_slides(points[k], sure[:, part], rate, chosen)
         places = foot_places(points[k], stands, heights_m[:, part], sole_length_m(leg), rate)
         targets.append(FootTarget(leg, world_m, world_wxyz, places, heights_m[:, part], rate, chosen.fade_s))
-    return _reached(motion, world_m, world_wxyz, both, targets, roles, chosen)
+    return _reached(motion, world_wxyz, both, chains, targets, roles, chosen)
+
+
+def _chain(leg: Leg, world_m: Floats, world_wxyz: Floats) -> LegChain:
+    return LegChain(
+        hip_m=world_m[:, leg.upper],
+        knee_m=world_m[:, leg.lower],
+        ankle_m=world_m[:, leg.foot],
+        hinge=wxyz_rotate(world_wxyz[:, leg.upper], leg.hinge),
+    )
 
 
 def _heel_and_toe(leg: Leg, world_m: Floats, world_wxyz: Floats) -> Floats:
@@ -172,42 +188,75 @@ def _is_carried(points: Floats, contacts: Floats, fps: float, settings: FootLock
 
 def _reached(
     motion: Motion,
-    world_m: Floats,
     world_wxyz: Floats,
     both: tuple[Leg, Leg],
+    chains: list[LegChain],
     targets: list[FootTarget],
     roles: Roles | None,
     settings: FootLockSettings,
 ) -> Motion:
     """Lower the hips, bend the legs, turn the feet."""
-    chains = [
-        LegChain(
-            hip_m=world_m[:, leg.upper],
-            knee_m=world_m[:, leg.lower],
-            ankle_m=world_m[:, leg.foot],
-            hinge=wxyz_rotate(world_wxyz[:, leg.upper], leg.hinge),
-        )
-        for leg in both
-    ]
-    goals = [target.ankle_m for target in targets]
-    drop = hips_drop_m(chains, goals, float(motion.fps), most_m=settings.hips_drop_m, seconds=settings.hips_s)
-    down = drop[:, None] * np.array([0.0, -1.0, 0.0])
-    rig = motion.rig
-    for side, (leg, chain, target) in enumerate(zip(both, chains, targets, strict=True)):
-        lowered = replace(chain, hip_m=chain.hip_m + down, knee_m=chain.knee_m + down, ankle_m=chain.ankle_m + down)
-        turns = _turns(lowered, target, LegRanges(rig, roles, leg, side, world_wxyz), world_wxyz)
+    goals, fps = [target.ankle_m for target in targets], float(motion.fps)
+    ranges = [LegRanges(motion.rig, roles, leg, side, world_wxyz) for side, leg in enumerate(both)]
+    give_way = partial(hips_drop_m, chains, goals, fps, most_m=settings.hips_drop_m, seconds=settings.hips_s)
+    drop = give_way()
+    least = np.zeros(len(motion))
+    for chain, target, limits in zip(chains, targets, ranges, strict=True):
+        of_leg = _drop_within_limits_m(chain, target, limits, world_wxyz, drop, settings.hips_drop_m)
+        least = np.maximum(least, of_leg)
+    drop = give_way(least_m=least) if least.any() else drop
+    for chain, target, limits in zip(chains, targets, ranges, strict=True):
+        turns = _turns(_sunk(chain, drop), target, limits, world_wxyz)
         moved = np.max([1 - np.abs(turn[:, 0]) for turn in turns.values()], axis=0) > _UNTURNED
         motion = with_turns(motion, world_wxyz, turns, moved)
-    return _lowered(motion, world_wxyz, down, role_joints(motion.rig, roles).get("hips", 0))
+    return _lowered(motion, world_wxyz, drop[:, None] * _DOWN, role_joints(motion.rig, roles).get("hips", 0))
+
+
+def _drop_within_limits_m(
+    chain: LegChain, target: FootTarget, ranges: LegRanges, world_wxyz: Floats, drop_m: Floats, most_m: float
+) -> Floats:
+    """How far the hips must go down (T,) so that a foot stands where it shall and thigh and shank keep their ranges.
+
+    Lower hips bend the knee, and the thigh swings forward. 0 where ``drop_m`` is enough, or nothing helps.
+    """
+    least, best = np.zeros(len(drop_m)), _missed_m(_sunk(chain, drop_m), target, ranges, world_wxyz)
+    if not (best > _MISSED_M).any():
+        return least
+    for share in np.linspace(0.0, 1.0, _DROPS + 1)[1:]:
+        lower = np.maximum(drop_m, share * most_m)
+        missed = _missed_m(_sunk(chain, lower), target, ranges, world_wxyz)
+        better = (best > _MISSED_M) & (missed < best - _MISSED_M)
+        least, best = np.where(better, lower, least), np.where(better, missed, best)
+    return least
+
+
+def _missed_m(chain: LegChain, target: FootTarget, ranges: LegRanges, world_wxyz: Floats) -> Floats:
+    """How far (T,) the ankle of a foot that stands is from its place, because thigh or shank cannot turn further."""
+    before, ankle_m = world_wxyz[:, ranges.joints], reachable(chain, target.ankle_m)
+    held = ranges.held(_wanted(chain, target, before))
+    thigh, shank = (wxyz_multiply(held[:, k], wxyz_conjugate(before[:, k])) for k in (0, 1))
+    leg_m = wxyz_rotate(thigh, chain.knee_m - chain.hip_m) + wxyz_rotate(shank, chain.ankle_m - chain.knee_m)
+    return np.where(target.stands, np.linalg.norm(chain.hip_m + leg_m - ankle_m, axis=-1), 0.0)
+
+
+def _sunk(chain: LegChain, drop_m: Floats) -> LegChain:
+    """A leg that goes down with the hips."""
+    down = drop_m[:, None] * _DOWN
+    return replace(chain, hip_m=chain.hip_m + down, knee_m=chain.knee_m + down, ankle_m=chain.ankle_m + down)
+
+
+def _wanted(chain: LegChain, target: FootTarget, before: Floats) -> Floats:
+    """The rotations (T, N, 4) in the world that bring the foot to its target, whatever the ranges."""
+    thigh, shank = bent_legs(chain, reachable(chain, target.ankle_m))
+    wanted = [wxyz_multiply(thigh, before[:, 0]), wxyz_multiply(shank, before[:, 1]), target.foot_wxyz]
+    return np.stack([*wanted, target.toes_wxyz][: before.shape[1]], axis=1)
 
 
 def _turns(chain: LegChain, target: FootTarget, ranges: LegRanges, world_wxyz: Floats) -> dict[int, Floats]:
     """How the joints of one leg turn in the world, (T, 4) each; the target gives way to the ranges of the joints."""
     before = world_wxyz[:, ranges.joints]
     for _ in range(_ROUNDS):
-        thigh, shank = bent_legs(chain, reachable(chain, target.ankle_m))
-        wanted = [wxyz_multiply(thigh, before[:, 0]), wxyz_multiply(shank, before[:, 1]), target.foot_wxyz]
-        after = np.stack([*wanted, target.toes_wxyz][: len(ranges.joints)], axis=1)
+        after = _wanted(chain, target, before)
         held = ranges.held(after)
         if np.array_equal(held, after):
             break

@@ -30,6 +30,8 @@ _DEEP_M: Final = 0.12
 _CALM_S: Final = 0.08  # standard deviation of the Gaussian
 _TOES_RAD: Final = -LIMITS_RAD[HUMANOID_22.index("leftToes"), ::-1, 1]  # flexion > 0, extension < 0, about the hinge
 _HAND_OVER_S: Final = 0.03  # standard deviation of the Gaussian by which the heel hands over to the toe
+_TIPTOE_RAD: Final = np.radians(12.0)  # toes whose tip alone stands slope no more than this
+_ROLLS_S: Final = 0.15  # it takes them from lying flat to that slope
 _MOST_AIM: Final = 0.5  # of the distance from pivot to ankle: 30 degrees
 _STEEPEST: Final = 0.95  # sine of the slope of feet and toes that are brought to the level
 
@@ -73,6 +75,11 @@ class FootTarget:
         self._raise_toes()
         self._lift()
 
+    @property
+    def stands(self) -> NDArray[np.bool_]:
+        """(T,) heel or toes stand."""
+        return self._places.any
+
     def turn_to(self, foot_wxyz: Floats, toes_wxyz: Floats) -> None:
         """Take other rotations (T, 4); the ankle moves so that what stands stays, and calmly on before and after."""
         heel, toe = self._sole()
@@ -114,7 +121,11 @@ class FootTarget:
         toes_wxyz = wxyz_multiply(self.foot_wxyz, self._toes_in_foot_wxyz)
         heading = _heading(wxyz_multiply(toes_wxyz, wxyz_conjugate(leg.level_toes_wxyz)))
         heading = np.where(flat[:, None], since_level, heading)
-        self._standing_toes_wxyz = wxyz_multiply(heading, leg.level_toes_wxyz)
+        lying_wxyz = wxyz_multiply(heading, leg.level_toes_wxyz)
+        falls = _slope(wxyz_rotate(lying_wxyz, leg.toe_m)) - _slope(wxyz_rotate(toes_wxyz, leg.toe_m))
+        rolls = (self._places.toe & ~flat) * (1.0 - faded(np.ones((len(flat), 1)), flat, self._fps, _ROLLS_S)[:, 0])
+        pitch = _about(0, np.clip(falls, 0.0, _TIPTOE_RAD * rolls))
+        self._standing_toes_wxyz = wxyz_multiply(wxyz_multiply(heading, rotvec_to_wxyz(pitch)), leg.level_toes_wxyz)
 
     def _pivot(self) -> tuple[Floats, Floats]:
         """What the foot rolls about (T, 3), heel or ball; NaN in the air. And the ankle from there, in its frame."""
@@ -171,8 +182,8 @@ class FootTarget:
         straight = wxyz_multiply(
             self.foot_wxyz, wxyz_multiply(wxyz_conjugate(leg.level_foot_wxyz), leg.level_toes_wxyz)
         )
-        level_rise = np.full(len(rigid), wxyz_rotate(leg.level_toes_wxyz, leg.toe_m)[1])
-        bend = np.clip(np.where(places.flat, 0.0, self._bend_to(straight, level_rise)), *_TOES_RAD)
+        rise = wxyz_rotate(self._standing_toes_wxyz, leg.toe_m)[:, 1]
+        bend = np.clip(np.where(places.flat, 0.0, self._bend_to(straight, rise)), *_TOES_RAD)
         standing = wxyz_multiply(straight, self._hinged(bend))
         change = wxyz_to_rotvec(wxyz_multiply(wxyz_conjugate(rigid), standing))
         self.toes_wxyz = wxyz_multiply(rigid, rotvec_to_wxyz(self._faded(change, places.toe)))
@@ -233,6 +244,11 @@ def _level_turn(heel_m: Floats, toe_m: Floats, sole: Floats, flat: NDArray[np.bo
     before = -np.arctan2(sole[0], sole[2])
     turn = wxyz_multiply(rotvec_to_wxyz(_about(1, heading)), rotvec_to_wxyz(_about(0, slope)))
     return wxyz_multiply(turn, rotvec_to_wxyz(np.array([0.0, before, 0.0])))
+
+
+def _slope(along: Floats) -> Floats:
+    """How steeply vectors (T, 3) rise, in radians."""
+    return np.asarray(np.arctan2(along[:, 1], np.hypot(along[:, 0], along[:, 2])))
 
 
 def _heading(turned: Floats) -> Floats:

@@ -20,7 +20,7 @@ from mocap3d.base.rotations import (
 )
 from mocap3d.base.skeleton import ROOT
 
-__all__ = ["LegChain", "bent_legs", "hips_drop_m", "reachable", "with_turns"]
+__all__ = ["LegChain", "bent_legs", "hips_drop_m", "reachable", "short_m", "with_turns"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -53,7 +53,23 @@ class LegChain:
         return np.asarray(np.maximum(_STRAIGHTEST * bones, np.linalg.norm(self.ankle_m - self.hip_m, axis=-1)))
 
 
-def hips_drop_m(legs: list[LegChain], targets_m: list[Floats], fps: float, *, most_m: float, seconds: float) -> Floats:
+def short_m(leg: LegChain, target_m: Floats) -> Floats:
+    """Find by how much (T,) a leg is too high above its ankle's target (T, 3); 0 where it reaches it."""
+    across_squared = ((target_m - leg.hip_m)[:, [0, 2]] ** 2).sum(axis=-1)
+    down = leg.hip_m[:, 1] - target_m[:, 1]
+    short = down - np.sqrt(np.maximum(leg.longest_m**2 - across_squared, 0.0))
+    return np.where(short < 1e-9, 0.0, short)
+
+
+def hips_drop_m(
+    legs: list[LegChain],
+    targets_m: list[Floats],
+    fps: float,
+    *,
+    most_m: float,
+    seconds: float,
+    least_m: Floats | float = 0.0,
+) -> Floats:
     """Find by how much the hips must give way (T,) so that both ankles reach their targets, smoothly over time.
 
     Args:
@@ -63,14 +79,11 @@ def hips_drop_m(legs: list[LegChain], targets_m: list[Floats], fps: float, *, mo
         most_m: never more than this.
         seconds: it is what is needed at most so long before and after, smoothed by a kernel that reaches no further
             (three boxes, a quadratic B-spline): nowhere less than needed, and 0 beyond twice this time.
+        least_m: (T,) by how much they must at least, for other reasons than the length of legs.
     """
-    needed = np.zeros(len(targets_m[0]))
+    needed = np.zeros(len(targets_m[0])) + least_m
     for leg, target_m in zip(legs, targets_m, strict=True):
-        across_squared = ((target_m - leg.hip_m)[:, [0, 2]] ** 2).sum(axis=-1)
-        down = leg.hip_m[:, 1] - target_m[:, 1]
-        reach = np.sqrt(np.maximum(leg.longest_m**2 - across_squared, 0.0))
-        needed = np.maximum(needed, down - reach)
-    needed[needed < 1e-9] = 0.0
+        needed = np.maximum(needed, short_m(leg, target_m))
     half = max(1, round(seconds * fps))
     box = 2 * (half // 3) + 1
     drop: Floats = maximum_filter1d(np.minimum(needed, most_m), 2 * half + 1, mode="nearest")

@@ -106,6 +106,51 @@ def test_nobody_stands_at_the_top_of_a_jump() -> None:
         assert found[(t < 0.9) | (t > 1.8)].all()
 
 
+def test_who_jumps_off_a_roof_is_not_held_at_its_edge() -> None:
+    """Catches a support that stays under feet which have passed it, and lets them go with a jerk 12 cm below it."""
+    motion = standing(90)
+    t = np.arange(90) / 30
+    fall = np.where(t > 1.0, 9.81 / 2 * np.maximum(t - 1.0, 0.0) ** 2, 0.0)
+    height = 2.4 - np.minimum(fall, 2.4)
+    jump = replace(motion, root_m=motion.root_m + height[:, None] * [0, 1, 0])
+    contacts = np.zeros((90, 4))
+    contacts[:31] = 1.0
+    for landing in (90, 54):  # never seen, and seen
+        contacts[landing:] = 1.0
+        heights = support_heights_m(jump, contacts)
+        np.testing.assert_allclose(heights[:31], 2.4, atol=1e-9)
+        np.testing.assert_allclose(heights[32:], 0.0, atol=1e-9)
+
+
+def test_heel_and_toe_of_a_standing_foot_are_on_one_level() -> None:
+    """Catches a foot that is bent to stand on two floors, because one end of it was found too low for some frames."""
+    motion = standing(120)
+    wxyz = motion.local_wxyz.copy()
+    wxyz[90:, FOOT] = [np.cos(0.2), np.sin(0.2), 0, 0]  # the left toes point 9 cm below the floor
+    tilted = replace(motion, local_wxyz=wxyz)
+    contacts = np.ones((120, 4))
+    contacts[80:90, :2] = 0.0
+    assert sole_points(tilted)[100, 1, 1] < -0.05
+    np.testing.assert_allclose(support_heights_m(tilted, contacts), 0.0, atol=1e-9)
+
+
+def test_noise_that_comes_with_speed_is_allowed_for_only_where_it_is() -> None:
+    """Catches a threshold of the whole clip: somebody stands still, and then walks in a picture that trembles."""
+    calm, walker = standing(90), walk(steps=12).motion
+    rng = np.random.default_rng(0)
+    shaking = rng.normal(size=(len(walker), 3)) * 0.02
+    both = replace(
+        calm,
+        local_wxyz=np.concatenate([calm.local_wxyz, walker.local_wxyz]),
+        root_m=np.concatenate([calm.root_m, walker.root_m + shaking]),
+    )
+    found = find_contacts(both) >= 0.5
+    precision, recall = precision_and_recall(found[90:], walker.contacts >= 0.5)
+    assert found[:75].all()
+    assert precision > 0.85
+    assert recall > 0.8
+
+
 def test_heels_of_somebody_on_tiptoe_do_not_stand() -> None:
     """Catches both ends of a foot judged alike."""
     motion = standing()
@@ -159,6 +204,8 @@ def test_values_short_clips_and_refusals() -> None:
         find_contacts(standing(9), hint=np.full((9, 4), 2.0))
     with pytest.raises(InputError, match="above 0"):
         FindSettings(level_spread_m=0)
+    with pytest.raises(InputError, match="rising numbers from 0"):
+        FindSettings(heel_off_m=(0.1, 0.05))
     with pytest.raises(InputError, match="must lie in"):
         FindSettings(hint_weight=2)
 

@@ -299,6 +299,51 @@ def test_joints_stay_within_their_ranges(fps: int) -> None:
     assert skate_mmps(soles(locked), motion) < 0.1 * skate_mmps(soles(motion), motion)
 
 
+def leaning(lean_deg: float) -> Motion:
+    """A walker who leans back in the middle of the clip: the thigh behind comes to the end of its range."""
+    motion = drifting(walk().motion, wobble_m=0.03)
+    lean = Rotation.from_rotvec(np.radians(-lean_deg) * np.hanning(len(motion))[:, None] * [1.0, 0, 0])
+    wxyz = motion.local_wxyz.copy()
+    for name, turn in (("hips", lean), ("leftUpperLeg", lean.inv()), ("rightUpperLeg", lean.inv())):
+        j = HUMANOID_22.index(name)
+        wxyz[:, j] = (turn * Rotation.from_quat(wxyz[:, j][:, [1, 2, 3, 0]])).as_quat()[:, [3, 0, 1, 2]]
+    return replace(motion, local_wxyz=clamped(wxyz))
+
+
+def test_hips_go_lower_where_a_thigh_cannot_turn_further() -> None:
+    """Catches feet in the air or in the floor (4 and 5 cm) where the range of a hip keeps a leg from its place."""
+    motion = leaning(45)
+    locked = lock_feet(motion, strength="strong")
+    assert np.abs(soles(locked)[..., 1][motion.contacts >= 0.5]).max() < 0.002
+    assert np.abs(excess_rad(locked.local_wxyz)).max() < 1e-6
+    drop = (motion.root_m - locked.root_m)[:, 1]
+    assert drop.max() < 0.1
+    assert np.abs(np.diff(drop, 2)).max() * 30**2 < 6  # m/s^2
+    stuck = lock_feet(motion, strength="strong", settings=FootLockSettings(hips_drop_m=0.05))
+    assert np.abs(soles(stuck)[..., 1][motion.contacts >= 0.5]).max() > 0.005  # it is the hips that make up for it
+
+
+def test_toes_of_rigid_feet_bend_without_pulling_the_hips_down() -> None:
+    """Catches toes laid flat at once under a foot that was lifted with straight toes: ankle and hips went down 2 cm."""
+    motion = walk(step_m=0.5, hips_m=0.825).motion
+    wxyz, contacts = motion.local_wxyz.copy(), motion.contacts.copy()
+    ends = [t for t in range(1, len(motion) - 5) if contacts[t, 0] >= 0.5 and contacts[t + 1, 0] < 0.5]
+    foot = HUMANOID_22.index("leftFoot")
+    for end in ends:  # the heel rises about the tip of the toes while the leg behind is nearly straight
+        for k in range(5):
+            turn = Rotation.from_rotvec([np.radians(6.0 * (k + 1)), 0, 0])
+            at = end - 4 + k
+            old = Rotation.from_quat(wxyz[at, foot][[1, 2, 3, 0]])
+            wxyz[at, foot] = (old * turn).as_quat()[[3, 0, 1, 2]]
+            contacts[at, 0] = 0.0
+    lifted = replace(motion, local_wxyz=wxyz, contacts=contacts)
+    locked = lock_feet(lifted, strength="strong")
+    assert np.abs(soles(locked)[..., 1][contacts >= 0.5]).max() < 1e-3
+    toes = HUMANOID_22.index("leftToes")
+    bent = Rotation.from_quat(locked.local_wxyz[:, toes][:, [1, 2, 3, 0]]).magnitude()
+    assert np.degrees(bent[[end - 1 for end in ends]]).min() > 3  # they bend
+
+
 def test_ranges_hold_on_other_bodies_too() -> None:
     """Catches ranges that are asked of the bones' own axes, where a rig is not the humanoid's."""
     preset = preset_named("mixamo")
