@@ -26,7 +26,7 @@ from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import resampled, split
 from mocap3d.base.rig import Rig
 from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
-from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, read_bone_map
+from mocap3d.motion.bone_map import BoneMap, check_bone_map, propose_bone_map, read_bone_map, said_bone_map
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_lock import STRENGTHS, FootLockSettings, lock_feet
 from mocap3d.motion.lying import lies_throughout
@@ -36,7 +36,7 @@ from mocap3d.motion.retarget import retarget as retarget_rig
 from mocap3d.motion.root_motion import CARRIERS, carried_by
 from mocap3d.output import Preset, carries_mesh, dress, find_preset, has_option, preset_names, read, write
 
-__all__ = ["Retargeted", "Target", "find_roles", "load_target", "read_rig", "retarget"]
+__all__ = ["Retargeted", "Target", "find_roles", "load_target", "propose_bones", "read_rig", "retarget"]
 
 BoneMapLike = str | os.PathLike[str] | Roles
 
@@ -170,7 +170,8 @@ def load_target(onto: str | os.PathLike[str] | Preset, bone_map: BoneMapLike | N
         known = ", ".join(preset_names())
         raise InputError(f"{str(onto)!r} is neither a preset ({known}) nor a file of a character")
     rig, mesh = _character(path)
-    roles = find_roles(rig, bone_map)
+    said = _said(path, rig) if bone_map is None else None
+    roles = find_roles(rig, bone_map) if said is None else said.roles
     unit_m = None
     if has_option("read", path, "unit_m"):
         unit_m = _likely_unit_m(rig, roles)
@@ -207,6 +208,30 @@ def read_rig(path: str | os.PathLike[str]) -> Rig:
         InputError: the format is unknown or holds points, or the file cannot be read.
     """
     return _character(Path(path))[0]
+
+
+def propose_bones(path: str | os.PathLike[str]) -> tuple[Rig, BoneMap]:
+    """Find out which bone of a file's character is what: as the file says (VRM avatars), else by names and shape.
+
+    Raises:
+        InputError: as ``read_rig``, or neither names nor shape show two legs and two arms.
+    """
+    rig = read_rig(path)
+    return rig, _said(Path(path), rig) or propose_bone_map(rig)
+
+
+def _said(path: Path, rig: Rig) -> BoneMap | None:
+    """What the file itself says of its bones; None where it does not, or where that cannot be used."""
+    if path.suffix.lower() != ".vrm":
+        return None
+    from mocap3d.output.gltf import read_vrm_roles
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Mocap3dWarning)  # reading the character has told them
+            return said_bone_map(rig, read_vrm_roles(path))
+    except InputError:
+        return None
 
 
 def _understood(motion: Motion, roles: Roles) -> Motion:

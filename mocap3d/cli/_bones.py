@@ -22,11 +22,10 @@ def bones(
     as_json: Annotated[bool, typer.Option("--json", help="Print the map as JSON.")] = False,
 ) -> None:
     """Find out which bone of a character is what."""
-    from mocap3d.motion.bone_map import check_bone_map, propose_bone_map, write_bone_map
-    from mocap3d.onto import read_rig
+    from mocap3d.motion.bone_map import check_bone_map, write_bone_map
+    from mocap3d.onto import propose_bones
 
-    rig = read_rig(character)
-    found = propose_bone_map(rig)
+    rig, found = propose_bones(character)
     if output is not None:
         write_bone_map(found, output)
     print(json.dumps(dict(found.roles), indent=2, ensure_ascii=False) if as_json else found.table())

@@ -31,7 +31,7 @@ from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.motion.bone_limbs import ancestors, common_ancestor, limb_by_names, limbs_by_shape
 from mocap3d.motion.bone_names import ARM, LEG, BoneName, bone_names
 
-__all__ = ["BoneMap", "check_bone_map", "propose_bone_map", "read_bone_map", "write_bone_map"]
+__all__ = ["BoneMap", "check_bone_map", "propose_bone_map", "read_bone_map", "said_bone_map", "write_bone_map"]
 
 Floats = NDArray[np.float64]
 
@@ -95,6 +95,22 @@ def propose_bone_map(rig: Rig) -> BoneMap:
         roles=roles,
         why=why,
         others=tuple(name for j, name in enumerate(joint_names) if j not in found.values()),
+    )
+
+
+def said_bone_map(rig: Rig, said: Roles) -> BoneMap:
+    """Take the word of a file for which joint is what, as VRM avatars give it.
+
+    Raises:
+        InputError: with these roles no motion could be moved onto the rig.
+    """
+    check_bone_map(rig, said)
+    roles = {role: said[role] for role in HUMANOID_ROLES if role in said}
+    return BoneMap(
+        character=rig.skeleton.name,
+        roles=roles,
+        why=dict.fromkeys(roles, "the file says so"),
+        others=tuple(name for name in rig.skeleton.joint_names if name not in roles.values()),
     )
 
 

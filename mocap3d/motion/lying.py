@@ -25,11 +25,12 @@ def lies_throughout(motion: Motion, roles: Roles | None) -> bool:
             nobody lies.
     """
     joints = role_joints(motion.rig, roles)
-    ends = [[joints.get(f"{side}{bone}") for side in ("left", "right")] for bone in ("Foot", "UpperArm")]
-    if any(j is None for both in ends for j in both):
+    if not {f"{side}{bone}" for side in ("left", "right") for bone in ("Foot", "UpperArm")} <= joints.keys():
         return False
     world_m, _ = forward(motion)
-    feet, shoulders = (world_m[:, both].mean(axis=1) for both in ends)
+    feet, shoulders = (
+        (world_m[:, joints[f"left{bone}"]] + world_m[:, joints[f"right{bone}"]]) / 2 for bone in ("Foot", "UpperArm")
+    )
     along = shoulders - feet
     mean = (along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)).mean(axis=0)
     return bool(mean[1] < _LYING and np.abs(mean).max() > _STEADY)

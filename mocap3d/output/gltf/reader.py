@@ -14,6 +14,7 @@ from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.base.mesh import SkinnedMesh
 from mocap3d.base.motion import Motion
 from mocap3d.base.rig import Rig
+from mocap3d.base.roles import HUMANOID_ROLES
 from mocap3d.base.skeleton import ROOT
 from mocap3d.output.gltf.accessors import Accessors
 from mocap3d.output.gltf.bind import bind_pose
@@ -23,8 +24,9 @@ from mocap3d.output.gltf.joints import Joints, choose_joints
 from mocap3d.output.gltf.nodes import Nodes, read_nodes
 from mocap3d.output.gltf.record import Record
 from mocap3d.output.gltf.surface_reader import read_surface
+from mocap3d.output.gltf.vrm_avatar import avatar_bones
 
-__all__ = ["Opened", "open_gltf", "read_glb", "read_glb_character"]
+__all__ = ["Opened", "open_gltf", "read_glb", "read_glb_character", "read_vrm_roles"]
 
 Floats = NDArray[np.float64]
 NamedNodes = Callable[[Record, Nodes], dict[int, str]]
@@ -84,6 +86,21 @@ def read_glb_character(
     return opened.joints.rig, surface, opened.motion(fps) if moves else None
 
 
+def read_vrm_roles(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read what a VRM avatar says of itself: humanoid joint -> joint of the rig that ``read_glb_character`` makes.
+
+    Empty for files that are no avatars. Bones that mocap3d does not move, such as fingers, are left out.
+
+    Raises:
+        FileFormatError: as ``read_glb``, or what is said is no table of bones.
+        InputError: the file cannot be opened.
+    """
+    opened = open_gltf(path)
+    names = dict(zip(opened.joints.nodes, opened.joints.rig.skeleton.joint_names, strict=True))
+    bones = avatar_bones(opened.document.root, opened.nodes)
+    return {role: names[bones[role]] for role in HUMANOID_ROLES if bones.get(role) in names}
+
+
 class Opened:
     """A file whose skeleton is known.
 
@@ -103,6 +120,8 @@ class Opened:
         self.animation: Animation | None = self._chosen(animation)
         moving = {node for node, _ in self.animation.curves} if self.animation is not None else set()
         names = None if named is None else named(document.root, self.nodes)
+        if names is None and not document.root.has("skins"):  # an avatar of rigid parts says what its joints are
+            names = dict.fromkeys(avatar_bones(document.root, self.nodes).values(), "")
         found = choose_joints(document.root, self.nodes, moving, names)
         self.joints: Joints = bind_pose(document.root, self.nodes, found, self.accessors)
 
