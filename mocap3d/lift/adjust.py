@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.consensus import agreement
@@ -49,6 +50,8 @@ class AdjustSettings:
         acceleration: factor on the accelerations that joints are thought to have (12 m/s² of the trunk to 60 of toes).
         iterations: of Gauss-Newton at most.
         settled_m: no more of them once nothing moves further.
+        longest_s: how long a joint may go without two cameras that agree; beyond it stays missing, for one ray and
+            a bone fit in two places.
         largest_std_m: what is less sure than this, and not seen by two cameras, stays missing.
     """
 
@@ -57,11 +60,19 @@ class AdjustSettings:
     acceleration: float = 1.0
     iterations: int = 12
     settled_m: float = 0.0005
+    longest_s: float = 0.25
     largest_std_m: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        given = (self.bone_std_m, self.acceleration, self.iterations, self.settled_m, self.largest_std_m)
+        given = (
+            self.bone_std_m,
+            self.acceleration,
+            self.iterations,
+            self.settled_m,
+            self.longest_s,
+            self.largest_std_m,
+        )
         if not all(np.isfinite(value) and value > 0 for value in given):
             raise InputError(f"settings of the adjustment must be above 0, got {self}")
 
@@ -78,8 +89,8 @@ def adjust_pose(
 
     Returns:
         Joints in the world. Seen by two cameras or more that agree: confidence above 0. Held by one camera, bones or
-        the moments around: filled in, finite with confidence 0, as far as that is sure to ``largest_std_m``.
-        ``std_m`` is the marginal of the whole system.
+        the moments around: filled in, finite with confidence 0, as long as the settings allow. ``std_m`` is the
+        marginal of the whole system.
 
     Raises:
         InputError: as `triangulate_pose`.
@@ -91,16 +102,15 @@ def adjust_pose(
     first = triangulate_everything(poses, cameras, settings=settings.views)
     xy_px, confidence, _ = stacked(poses, cameras)
     pose = first.pose
-    known: NDArray[np.bool_] = np.isfinite(pose.xyz_m).all(axis=-1)
+    known = np.asarray(np.isfinite(pose.xyz_m).all(axis=-1))
     joints = np.flatnonzero(known.any(axis=0))  # a joint that was never found is not looked for
     if not len(joints):
         return pose
-    some = known[:, joints]
     with np.errstate(divide="ignore"):
         sigma_px = first.std_px[:, None, joints] / np.sqrt(confidence[:, :, joints])
     views = _Views(cameras, xy_px[:, :, joints], sigma_px)
     bones = rigid_bones(pose.skeleton, joints)
-    chain, x, say = _minimised(views, _bridged(pose.xyz_m[:, joints], some), bones, pose, joints, settings)
+    chain, x, say = _minimised(views, _bridged(pose.xyz_m[:, joints], known[:, joints]), bones, pose, joints, settings)
     std_m = np.sqrt(variances(chain, x.shape[1]).sum(axis=-1) / 3)
     return _result(pose, joints, x, std_m, say, confidence[:, :, joints], settings)
 
@@ -219,6 +229,13 @@ def _bridged(xyz_m: Floats, known: NDArray[np.bool_]) -> Floats:
     return x
 
 
+def _seconds_away(there: NDArray[np.bool_], fps: float) -> Floats:
+    """(T,) time to the nearest frame that counts; infinite where none does."""
+    if not there.any():
+        return np.full(len(there), np.inf)
+    return np.asarray(distance_transform_edt(~there) / fps, dtype=np.float64)
+
+
 def _result(
     pose: Pose3D,
     joints: NDArray[np.int64],
@@ -230,7 +247,8 @@ def _result(
 ) -> Pose3D:
     views = (say > 0).sum(axis=0)
     sure = (say * confidence).sum(axis=0) / np.maximum(say.sum(axis=0), 1e-12)
-    there = (views >= 2) | (std_m <= settings.largest_std_m)
+    near = np.stack([_seconds_away(column, float(pose.fps)) for column in (views >= 2).T], axis=1)
+    there = (views >= 2) | ((std_m <= settings.largest_std_m) & (near <= settings.longest_s))
     xyz_m, all_std = np.full(pose.xyz_m.shape, np.nan), np.zeros(pose.std_m.shape)
     all_confidence, all_views = np.zeros(pose.confidence.shape), np.zeros(pose.views.shape, dtype=np.int64)
     xyz_m[:, joints] = np.where(there[..., None], x, np.nan)

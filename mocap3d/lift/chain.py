@@ -55,7 +55,7 @@ def solved(chain: Chain) -> tuple[Floats, Floats]:
     plain, through = answers[:, 0], answers[:, 1:]
     corner = np.diag(chain.corner) - border.T @ through
     corner[np.diag_indices(len(corner))] += 1e-9 * chain.corner
-    shared: Floats = np.linalg.solve(corner, chain.pull_border - border.T @ plain)
+    shared = np.asarray(np.linalg.solve(corner, chain.pull_border - border.T @ plain), np.float64)
     return (plain - through @ shared).reshape(frames, -1, 3), shared
 
 

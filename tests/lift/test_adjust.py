@@ -105,6 +105,7 @@ def test_what_one_camera_holds_is_filled_in():
     poses = list(seen_by(cameras, WALKER, noise_px=1.0))
     xy, confidence = poses[0].xy_px.copy(), poses[0].confidence.copy()
     xy[40:50, 9], confidence[40:50, 9] = np.nan, 0.0
+    xy[60:85, 10], confidence[60:85, 10] = np.nan, 0.0
     poses[0] = replace(poses[0], xy_px=xy, confidence=confidence)
     pose = adjust_pose(poses, cameras)
     assert off_m(pose)[40:50, 9].max() < 0.04
@@ -112,6 +113,7 @@ def test_what_one_camera_holds_is_filled_in():
     np.testing.assert_array_equal(pose.views[40:50, 9], 1)
     assert (pose.std_m[40:50, 9] > pose.std_m[20:30, 9].max()).all()
     assert (pose.confidence[:40, 9] > 0).all()
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(pose.xyz_m[:, 10, 0])), np.arange(67, 78))  # too long
 
 
 def test_what_nothing_holds_stays_missing():
