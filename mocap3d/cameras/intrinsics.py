@@ -335,7 +335,8 @@ def _believed(problem: _Lens, found: Adjusted, covered: float, left_out: tuple[i
     if not (focal_std.max() <= _MOST_FOCAL_STD and centre_std.max() <= _MOST_CENTRE_STD * longer):
         raise CalibrationError(
             f"{name}: {len(problem.views)} pictures leave the focal length open by {focal_std.max():.1%} and "
-            f"the centre by {centre_std.max():.0f} px: film the board closer, tilted to every side, and in all parts of the picture"
+            f"the centre by {centre_std.max():.0f} px: film the board closer, tilted to every side, and all over the "
+            "picture"
         )
     _check_plausible(camera)
     return LensResult(
