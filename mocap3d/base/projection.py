@@ -10,6 +10,7 @@ from mocap3d.base.camera import Camera
 __all__ = ["project", "px_to_rays"]
 
 _UNDISTORT_STEPS = 40
+_AT_ONCE = 8192  # points whose arrays stay in the processor's cache
 
 
 def project(camera: Camera, xyz_m: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -44,21 +45,25 @@ def px_to_rays(camera: Camera, xy_px: ArrayLike) -> NDArray[np.float64]:
     target = (np.asarray(xy_px, np.float64) - camera.K[:2, 2]) @ np.linalg.inv(camera.K[:2, :2]).T
     xy = target
     if not _is_pinhole(camera):
-        xy = _undistort_fisheye(camera, target) if camera.model == "fisheye" else _undistort_brown(camera, target)
-        off = np.linalg.norm(_distort(camera, xy) - target, axis=-1)
-        found = (off < 1e-6) & (np.linalg.norm(xy, axis=-1) < _reach(camera))
-        xy = np.where(found[..., None], xy, np.nan)
+        undistort = _undistort_fisheye if camera.model == "fisheye" else _undistort_brown
+        reach, flat = _reach(camera), target.reshape(-1, 2)
+        xy = np.empty_like(flat)
+        for start in range(0, len(flat), _AT_ONCE):
+            some = flat[start : start + _AT_ONCE]
+            ray = undistort(camera, some)
+            off = np.linalg.norm(_distort(camera, ray) - some, axis=-1)
+            found = (off < 1e-6) & (np.linalg.norm(ray, axis=-1) < reach)
+            xy[start : start + _AT_ONCE] = np.where(found[:, None], ray, np.nan)
+        xy = xy.reshape(target.shape)
     return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
 
 
 def _undistort_brown(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Newton's method with numerical derivatives: converges where the plain fixed point of OpenCV oscillates."""
-    xy, step = target.copy(), 1e-6
+    """Newton's method: converges where the plain fixed point of OpenCV oscillates."""
+    xy = target.copy()
     for _ in range(_UNDISTORT_STEPS):
         error = _distort(camera, xy) - target
-        columns = [(_distort(camera, xy + e) - _distort(camera, xy - e)) / (2 * step) for e in step * np.eye(2)]
-        a, c = columns[0][..., 0], columns[0][..., 1]
-        b, d = columns[1][..., 0], columns[1][..., 1]
+        a, b, c, d = _slopes(camera, xy)
         det = a * d - b * c
         delta = np.stack([d * error[..., 0] - b * error[..., 1], a * error[..., 1] - c * error[..., 0]], axis=-1)
         delta /= np.where(np.abs(det) < 1e-9, np.nan, det)[..., None]
@@ -66,6 +71,29 @@ def _undistort_brown(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.
         if not np.nanmax(np.abs(delta), initial=0.0) > 1e-13:
             break
     return xy
+
+
+def _slopes(camera: Camera, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Derivatives of the distorted x by x and y, and of the distorted y by x and y; numerical for a tilted sensor."""
+    k = _coefficients(camera, 14)
+    if k[12] or k[13]:
+        step = 1e-6
+        columns = [(_distort(camera, xy + e) - _distort(camera, xy - e)) / (2 * step) for e in step * np.eye(2)]
+        return columns[0][..., 0], columns[1][..., 0], columns[0][..., 1], columns[1][..., 1]
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = k[:12]
+    x, y = xy[..., 0], xy[..., 1]
+    r2 = x * x + y * y
+    over, under = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)), 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+    radial = over / under
+    twice = 2 * (k1 + r2 * (2 * k2 + r2 * 3 * k3) - radial * (k4 + r2 * (2 * k5 + r2 * 3 * k6))) / under
+    across = x * y * twice + 2 * (p1 * x + p2 * y)
+    prism_x, prism_y = 2 * s1 + 4 * s2 * r2, 2 * s3 + 4 * s4 * r2
+    return (
+        radial + x * x * twice + 2 * p1 * y + 6 * p2 * x + prism_x * x,
+        across + prism_x * y,
+        across + prism_y * x,
+        radial + y * y * twice + 6 * p1 * y + 2 * p2 * x + prism_y * y,
+    )
 
 
 def _undistort_fisheye(camera: Camera, target: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,7 +104,10 @@ def _undistort_fisheye(camera: Camera, target: NDArray[np.float64]) -> NDArray[n
         powers = [theta ** (2 * n) for n in range(1, 5)]
         value = theta * (1 + sum(kn * p for kn, p in zip(k, powers, strict=True)))
         slope = 1 + sum((2 * n + 1) * kn * p for n, (kn, p) in enumerate(zip(k, powers, strict=True), start=1))
-        theta = theta - (value - distorted) / slope
+        step = (value - distorted) / slope
+        theta = theta - step
+        if not np.nanmax(np.abs(step), initial=0.0) > 1e-14:
+            break
     scale = np.where(distorted > 1e-12, np.tan(theta) / np.maximum(distorted, 1e-12), 1.0)
     return target * scale[..., None]
 
