@@ -92,12 +92,14 @@ def test_shape_is_the_most_probable_one_for_the_distances() -> None:
 
 
 def test_a_known_shape_is_kept() -> None:
-    """Catches a shape that is estimated although it was given."""
+    """Catches a shape that is estimated although it was given, and a frame rate that is not the clip's."""
     model = made_model("smpl")
     truth = moving(model)
     xyz_m = smpl_joints_m(truth, model)
-    found = fit_smpl(shown(xyz_m, model.skeleton), model, betas=truth.betas)
+    pose = replace(shown(xyz_m, model.skeleton), fps=Fraction(24000, 1001))
+    found = fit_smpl(pose, model, betas=truth.betas)
     np.testing.assert_array_equal(found.betas, truth.betas)
+    assert found.fps == Fraction(24000, 1001)
     assert error_mm(found, xyz_m, model).max() < 0.1
 
 
@@ -176,8 +178,9 @@ def test_a_motion_on_the_models_joints_is_taken_over_exactly() -> None:
     """Catches a fit where none is needed, and joints that are taken by their order instead of their name."""
     model = made_model("smplx")
     truth = moving(model, frames=5)
-    motion = smpl_to_motion(truth, model)
+    motion = smpl_to_motion(replace(truth, fps=Fraction(50)), model)
     found = fit_smpl(motion, model)
+    assert found.fps == motion.fps == 50
     np.testing.assert_allclose(smpl_joints_m(found, model), smpl_joints_m(truth, model), atol=1e-6)
     assert wxyz_angle(rotvec_to_wxyz(found.poses_rotvec), rotvec_to_wxyz(truth.poses_rotvec)).max() < 1e-6
     smaller = made_model("smpl")

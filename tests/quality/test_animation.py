@@ -107,6 +107,26 @@ def test_a_body_that_slides_at_37_mm_per_second():
     assert judged.foot_skate_mm_per_s == pytest.approx(37.0, abs=1e-6)
 
 
+def test_what_happens_in_a_tenth_of_the_frames():
+    """Catches a median or the least for what 95 % stay below, and feet that must all stand for one to stand."""
+    motion = standing(frames=41)
+    fast = np.arange(40) >= 36
+    way = np.concatenate([[0.0], np.cumsum(np.where(fast, 0.1, 0.01) / 30)])
+    slid = replace(motion, root_m=motion.root_m + way[:, None] * [1.0, 0.0, 0.0])
+    found = animation_quality(slid)
+    assert found.foot_skate_mm_per_s == pytest.approx(19.0, abs=1e-6)
+    assert found.foot_skate_p95_mm_per_s == pytest.approx(100.0, abs=1e-6)
+    one_heel = np.zeros((41, 4))
+    one_heel[:21, 2] = 1.0
+    assert animation_quality(slid, contacts=one_heel).planted_percent == pytest.approx(100 * 21 / 41)
+    pose = pose_of(motion, shift_m=(0.01, 0.0, 0.0))
+    xyz_m = pose.xyz_m.copy()
+    xyz_m[37:] += [0.04, 0.0, 0.0]
+    against = animation_quality(motion, pose3d=replace(pose, xyz_m=xyz_m))
+    assert against.fk_error_mm == pytest.approx(10 + 40 * 4 / 41, abs=1e-6)
+    assert against.fk_error_p95_mm == pytest.approx(50.0, abs=1e-6)
+
+
 def test_feet_in_the_floor_and_above_it():
     """Catches millimetres for metres, and depth below a roof taken for depth below y = 0."""
     motion = standing()

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import mocap3d
+from mocap3d import solving
 from mocap3d.base.skeletons import HUMANOID_22
+from mocap3d.stages import resume
 from mocap3d.stages.repairs import Repair, repair_stages
 
 ONE = "shot1-person1-"
@@ -152,6 +154,23 @@ def test_contacts_that_are_given_stay(folder, solved, cells, kept):
     clip, said = solved(folder)
     assert said[0] == "person 1: contacts are gone: solving again to find them"
     assert path.exists()
+
+
+def test_what_the_lifter_says_of_contacts_is_kept(folder, captured, solved, cells, monkeypatch):
+    """Catches contacts that are found without the network's own, once somebody is solved again from the files."""
+    heard = []
+
+    def solve_person(one, wanted):
+        heard.append(one.hint)
+        return solving.solve_person(one, wanted)
+
+    monkeypatch.setattr(resume, "solve_person", solve_person)
+    cells(folder / f"{ONE}3d.csv", {(4, "face.x_m"): "0.5"})
+    clip, _ = solved(folder)
+    said = captured.performances[0].lifted_contacts
+    assert said.shape == (24, 4)
+    np.testing.assert_array_equal(heard, [said])
+    np.testing.assert_array_equal(clip.performances[0].lifted_contacts, said)
 
 
 def test_3d_that_was_changed_by_hand_is_not_lost(folder, solved, cells):
