@@ -37,6 +37,8 @@ class Performance:
         unobserved: parts of the body that the pictures did not show and that stay at rest.
         lifted_contacts: (T, 4) in 0..1, what the lifter says of left heel, left toe, right heel, right toe: a hint for
             the contacts of the motion; None if it says nothing.
+        views: of several cameras what each of them saw, the same frames, in the order of ``Clip.rig``; None for one
+            that never saw the person. ``pose2d`` is that of the camera in ``Clip.cameras``.
     """
 
     person: int
@@ -46,6 +48,7 @@ class Performance:
     pose3d: Pose3D
     unobserved: tuple[str, ...] = ()
     lifted_contacts: NDArray[np.float64] | None = None
+    views: tuple[Pose2D | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +63,7 @@ class Clip:
         grounds: one per shot; None where nobody was captured.
         settings: how it was made: what was given and what was assumed, by name.
         notes: what a user should know about the result.
+        rig: of several cameras all of them; ``cameras`` then holds the one that saw the people best.
     """
 
     source: Path
@@ -69,6 +73,7 @@ class Clip:
     grounds: tuple[Ground | None, ...]
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rig: tuple[Camera, ...] = ()
 
     @property
     def motion(self) -> Motion:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.ground import Ground
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
+from mocap3d.multiview import SyncBy, capture_views
 from mocap3d.solving import (
     DEFAULT_HEIGHT_M,
     FootLock,
@@ -36,19 +36,13 @@ from mocap3d.solving import (
     settle,
     solve_person,
 )
+from mocap3d.watching import Progress, Watched, noted, watch
 
-if TYPE_CHECKING:
-    from mocap3d.cameras.video import Video
-    from mocap3d.detect.people import Detections
-
-__all__ = ["Progress", "capture"]
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with the step's name, how much is done, and of how much (None: unknown)."""
+__all__ = ["capture"]
 
 
 def capture(
-    video: str | os.PathLike[str],
+    video: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None = None,
     fov_deg: float | None = None,
@@ -62,13 +56,15 @@ def capture(
     device: str = "cpu",
     foot_lock: FootLock = "auto",
     symmetric: bool = True,
+    sync: SyncBy = "motion",
     progress: Progress | None = None,
 ) -> Clip:
-    """Turn a video of people into motion, with one still camera.
+    """Turn a video of people into motion, with one still camera; or several videos of one take, with as many.
 
     Args:
-        video: a video file, or a folder of images (which needs ``fps``).
-        cameras: the lens: a camera file (TOML), a ``Camera``, or a sequence of one.
+        video: a video file, or a folder of images (which needs ``fps``); or a list of them, one per camera.
+        cameras: the lens: a camera file (TOML), a ``Camera``, or a sequence of one. Of several videos the calibrated
+            cameras: a file, or a sequence; by the names of the videos, else in their order.
         fov_deg: instead of ``cameras``: degrees that the longer side of the picture shows. Without either, what the
             file says about its lens, else 60. A wrong value shears depth, not what the picture shows.
         height_m: stature of the people; sets the scale of everything. ``DEFAULT_HEIGHT_M`` when None.
@@ -81,19 +77,22 @@ def capture(
         device: "cpu" (ONNX Runtime and NumPy) or "cuda" (torch).
         foot_lock: how firmly feet that stand are held: "off", "auto" or "strong".
         symmetric: whether left bones are as long as right ones; False measures each side by itself.
+        sync: what tells when each of several cameras started: "motion", "audio", "none" (all at once, as with a
+            trigger), or for each the second at which its video begins.
         progress: told how far the work is.
 
     Returns:
-        The captured clip; every shot is captured by itself.
+        The captured clip; every shot is captured by itself. Several videos are one shot in the world of their cameras.
 
     Raises:
         InputError: unusable video or option, or nobody in the picture.
+        CalibrationError: nothing tells when one of several cameras started.
         MissingExtraError: ``device="cuda"`` without torch.
     """
     from mocap3d.cameras.lens import choose_lens
     from mocap3d.cameras.video import open_video
 
-    _check_options(video, person)
+    _check_person(person)
     check_wanted(
         fov_deg=fov_deg,
         height_m=height_m,
@@ -101,12 +100,33 @@ def capture(
         foot_lock=foot_lock,
         symmetric=symmetric,
     )
+    if not isinstance(video, (str, os.PathLike)):
+        if fov_deg is not None or camera_tilt_deg is not None:
+            raise InputError(
+                "several videos take cameras, which know lens and tilt: leave fov_deg, camera_tilt_deg out"
+            )
+        clip = capture_views(
+            video,
+            cameras,
+            sync=sync,
+            height_m=height_m,
+            person=person,
+            start=start,
+            stop=stop,
+            fps=fps,
+            detector=detector,
+            device=device,
+            foot_lock=foot_lock,
+            symmetric=symmetric,
+            progress=progress,
+        )
+        return _told(clip)
     tell = progress or (lambda step, done, total: None)
     notes: list[str] = []
-    with _noted(notes):
+    with noted(notes):
         opened = open_video(video, fps=fps, start=start, stop=stop)
         camera, lens = choose_lens(cameras, fov_deg, opened)
-        watched = _watch(opened, detector, device, tell)
+        watched = watch(opened, detector, device, tell)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
     wanted = Wanted(
         camera=camera,
@@ -117,8 +137,6 @@ def capture(
         symmetric=symmetric,
     )
     performances, grounds = _solve_shots(watched, person, wanted, notes, tell)
-    for note in notes:
-        warnings.warn(note, Mocap3dWarning, stacklevel=2)
     settings = {
         "mocap3d": version("mocap3d"),
         "height_m": height,
@@ -136,7 +154,7 @@ def capture(
         "foot_lock": foot_lock,
         "symmetric": symmetric,
     }
-    return Clip(
+    clip = Clip(
         source=Path(video),
         performances=tuple(performances),
         shots=watched.shots,
@@ -145,45 +163,14 @@ def capture(
         settings=settings,
         notes=tuple(notes),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Watched:
-    """All that is kept of the pictures: 2D joints per frame, and where the shots are, in frames of the video."""
-
-    video: Video
-    detections: list[Detections]
-    shots: tuple[Shot, ...]
-
-    def during(self, shot: Shot) -> list[Detections]:
-        """The people of a shot's frames."""
-        first = self.video.start_frame
-        return self.detections[shot.start - first : shot.stop - first]
+    return _told(clip)
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
 
 
-def _watch(video: Video, detector: str, device: str, tell: Progress) -> _Watched:
-    """Stream the video once; memory holds one picture and the next."""
-    from mocap3d.cameras.read_ahead import read_ahead
-    from mocap3d.cameras.shots import ShotDetector
-    from mocap3d.detect.people import DetectorSettings, PeopleDetector
-
-    finder, detections = ShotDetector(), []
-    detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
-    with video:
-        for is_cut, frame in read_ahead((finder.feed(frame), frame) for frame in video):
-            if is_cut:
-                detect.reset()
-            detections.append(detect(frame))
-            tell("watch", len(detections), video.frame_count)
-    shots = tuple(_later(shot, video.start_frame) for shot in finder.finish())
-    return _Watched(video=video, detections=detections, shots=shots)
-
-
 def _solve_shots(
-    watched: _Watched, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
+    watched: Watched, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
 ) -> tuple[list[Performance], list[Ground | None]]:
     """Everything after the pictures. What fails for one person or shot becomes a note, if anybody is left."""
     performances: list[Performance] = []
@@ -212,7 +199,7 @@ def _solve_shots(
 
 
 def _place_people(
-    watched: _Watched,
+    watched: Watched,
     shot: Shot,
     person: int | Literal["all"] | None,
     wanted: Wanted,
@@ -232,7 +219,7 @@ def _place_people(
     return placed
 
 
-def _people_of_shot(watched: _Watched, shot: Shot, person: int | Literal["all"] | None) -> list[Sight]:
+def _people_of_shot(watched: Watched, shot: Shot, person: int | Literal["all"] | None) -> list[Sight]:
     """The wanted people's 2D joints, outliers taken out and short gaps bridged."""
     from mocap3d.identify.choosing import choose
     from mocap3d.identify.following import follow
@@ -262,26 +249,18 @@ def _to_world(placed: Sequence[Placed], shot: int, wanted: Wanted) -> tuple[list
 # --- small things -----------------------------------------------------------------------------------------------------
 
 
-def _check_options(video: object, person: object) -> None:
+def _check_person(person: object) -> None:
     """Refuse at once what would be noticed after the whole video was watched."""
-    if not isinstance(video, (str, os.PathLike)):
-        raise InputError(f"capture takes one video, several cameras are not supported yet; got {type(video).__name__}")
     is_number = isinstance(person, int) and not isinstance(person, bool) and person >= 1
     if person not in (None, "all") and not is_number:
         raise InputError(f"person must be a number from 1, 'all' or None, got {person!r}")
 
 
-@contextmanager
-def _noted(notes: list[str]) -> Iterator[None]:
-    """Turn our warnings into notes, so that a clip remembers them; others pass."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", Mocap3dWarning)
-        yield
-    for warning in caught:
-        if issubclass(warning.category, Mocap3dWarning):
-            notes.append(str(warning.message))
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+def _told(clip: Clip) -> Clip:
+    """Warn of everything that the clip notes."""
+    for note in clip.notes:
+        warnings.warn(note, Mocap3dWarning, stacklevel=3)
+    return clip
 
 
 def _shot_notes(shot: Shot) -> list[str]:
@@ -291,11 +270,6 @@ def _shot_notes(shot: Shot) -> list[str]:
         f"the camera moves from frame {shot.moves_from} on (frames {shot.start} to {shot.stop - 1} are one shot): "
         "poses are usable, the path through the world and the floor are not"
     ]
-
-
-def _later(shot: Shot, frames: int) -> Shot:
-    moves_from = None if shot.moves_from is None else shot.moves_from + frames
-    return replace(shot, start=shot.start + frames, stop=shot.stop + frames, moves_from=moves_from)
 
 
 def _frames(shot: Shot) -> str:

@@ -31,7 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(STAGES, SHARED),
     "clip": {"base", "motion", "output", "quality", "stages"},  # a clip saves itself
     "solving": STAGES | SHARED | {"clip"},
-    "pipeline": STAGES | SHARED | {"clip", "solving"},
+    "watching": STAGES | SHARED,
+    "multiview": STAGES | SHARED | {"clip", "solving", "watching"},
+    "pipeline": STAGES | SHARED | {"clip", "multiview", "solving", "watching"},
     "stages": STAGES | SHARED | {"clip", "solving"},  # the folder that solving takes up again
     "onto": {"base", "motion", "output"},  # a motion on the body of a file, saved
     # Like pipeline. data_prep owns the HDF5 layout; of train it takes the body that examples are made on.

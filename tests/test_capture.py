@@ -165,10 +165,12 @@ def test_options_that_make_no_sense(options, message):
         mocap3d.capture(WALK, **options)
 
 
-def test_several_videos_are_refused():
-    """Catches a type error deep inside for what will be several cameras one day."""
-    with pytest.raises(mocap3d.InputError, match="several cameras"):
+def test_one_video_is_not_several_cameras():
+    """Catches a rig without depth: the same video twice, or a list of one."""
+    with pytest.raises(mocap3d.InputError, match="given twice"):
         mocap3d.capture([WALK, WALK])
+    with pytest.raises(mocap3d.InputError, match="at least 2 videos"):
+        mocap3d.capture([WALK])
 
 
 def test_camera_of_another_size(tmp_path):

@@ -1,0 +1,390 @@
+"""Several videos of one take and the cameras that took them -> motions; the steps in order.
+
+Each video is watched by itself. The motion of the joints says when each camera started; on one clock, people are
+matched across views, left and right are told apart, and each person is triangulated over the whole clip. The world is
+that of the cameras: no gravity and no floor is looked for. From joints in space on, ``solving.py`` does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap3d.base.camera import Camera
+from mocap3d.base.errors import CalibrationError, InputError
+from mocap3d.base.ground import Ground
+from mocap3d.base.pose import Pose2D, Pose3D
+from mocap3d.base.shot import Shot
+from mocap3d.clip import Clip, Performance
+from mocap3d.solving import DEFAULT_HEIGHT_M, FootLock, Sight, Standing, Wanted, perform, solve_person
+from mocap3d.watching import Progress, Watched, noted, watch
+
+if TYPE_CHECKING:
+    from mocap3d.cameras.sync import Sync
+    from mocap3d.cameras.video import Video
+
+__all__ = ["SyncBy", "capture_views", "rig_of"]
+
+Floats = NDArray[np.float64]
+Videos = Sequence[str | os.PathLike[str]]
+SyncBy = Literal["motion", "audio", "none"] | Sequence[float]
+
+_SURE = 0.5  # confidence below which an offset is not believed
+_FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together
+_LEAST_S = 0.25  # someone triangulated for less is nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Take:
+    """What C cameras saw, on one clock.
+
+    Attributes:
+        cameras: C cameras.
+        tracks: per camera its people, all of one length and rate.
+        start_s: when the tracks begin, on the clock of the first video; below 0 where it began after two others.
+        start_frame: the frame of the first video at frame 0 of the tracks; 0 for what came before it.
+    """
+
+    cameras: tuple[Camera, ...]
+    tracks: list[list[Pose2D]]
+    start_s: float
+    start_frame: int
+
+
+def capture_views(
+    videos: Videos,
+    cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None,
+    *,
+    sync: SyncBy = "motion",
+    height_m: float | None = None,
+    person: int | Literal["all"] | None = None,
+    start: int | str | None = None,
+    stop: int | str | None = None,
+    fps: Fraction | float | str | None = None,
+    detector: str = "movenet_thunder",
+    device: str = "cpu",
+    foot_lock: FootLock = "auto",
+    symmetric: bool = True,
+    progress: Progress | None = None,
+) -> Clip:
+    """Turn several videos of one take into motion; `mocap3d.capture` calls this and says more about the options.
+
+    Args:
+        videos: one per camera, at least two.
+        cameras: the calibrated rig, a file or cameras: by the names of the videos, or else in their order.
+        sync: what tells when each camera started: "motion", "audio", "none" (all at once, as with a trigger), or
+            seconds at which each video began.
+        height_m: stature, for what no camera shows of the body; the scale is that of the cameras.
+        person: 1 is who was seen by most cameras for longest (the default), "all" captures everyone.
+        start: first frame of each video to use.
+        stop: the frame of each to stop before.
+        fps: the rate to resample all videos to; each its own when None, the highest of them in the result.
+        detector: the network that finds joints.
+        device: "cpu" or "cuda".
+        foot_lock: how firmly feet that stand are held.
+        symmetric: whether left bones are as long as right ones.
+        progress: told how far the work is.
+
+    Returns:
+        The clip; who was seen by one camera only is left out, and a note says so.
+
+    Raises:
+        InputError: videos, cameras and options that do not go together, or nobody whom two cameras see.
+        CalibrationError: nothing tells when a camera started.
+    """
+    from mocap3d.cameras.video import open_video
+
+    rig_given = _checked(videos, cameras, sync)
+    tell = progress or (lambda step, done, total: None)
+    notes: list[str] = []
+    with noted(notes):
+        opened = [open_video(video, fps=fps, start=start, stop=stop) for video in videos]
+        rig = rig_of(rig_given, opened)
+        seen = [
+            _tracks(watch(video, detector, device, tell), camera, notes)
+            for video, camera in zip(opened, rig, strict=True)
+        ]
+        offsets_s, told = _offsets_s(sync, videos, seen, rig)
+    take = _on_one_clock(seen, rig, offsets_s, opened)
+    height = DEFAULT_HEIGHT_M if height_m is None else height_m
+    wanted = Wanted(camera=rig[0], height_m=height, device=device, foot_lock=foot_lock, symmetric=symmetric)
+    performances = _perform(take, person, wanted, notes, tell)
+    main = _main_camera(performances)
+    performances = [replace(one, pose2d=_in_picture(one, main)) for one in performances]
+    settings = {
+        "mocap3d": version("mocap3d"),
+        "videos": [str(video) for video in videos],
+        "cameras": [camera.name for camera in rig],
+        "sync": told,
+        "offsets_s": [round(float(offset), 4) for offset in offsets_s],
+        "start_s": round(take.start_s, 4),
+        "height_m": height,
+        "height": "default" if height_m is None else "given",
+        "person": "default" if person is None else person,
+        "start": start,
+        "stop": stop,
+        "fps": str(take.tracks[main][0].fps if take.tracks[main] else opened[0].fps),
+        "detector": detector,
+        "device": device,
+        "foot_lock": foot_lock,
+        "symmetric": symmetric,
+    }
+    frames = max(len(pose) for of_camera in take.tracks for pose in of_camera)
+    ground = Ground(
+        world_from_cam=rig[main].world_from_cam, up_std_deg=(0.0, 0.0), floor_std_m=0.0, footfalls=0
+    )  # the rig's calibration knows the world; what it is off by is not known here
+    return Clip(
+        source=Path(videos[0]),
+        performances=tuple(performances),
+        shots=(Shot(start=take.start_frame, stop=take.start_frame + frames),),
+        cameras=(rig[main],),
+        grounds=(ground,),
+        settings=settings,
+        notes=tuple(notes),
+        rig=rig,
+    )
+
+
+def _checked(
+    videos: Videos, cameras: str | os.PathLike[str] | Camera | Sequence[Camera] | None, sync: SyncBy
+) -> str | os.PathLike[str] | Sequence[Camera]:
+    """Refuse at once what would be noticed after the videos were watched; returns the cameras."""
+    if not isinstance(videos, Sequence) or not all(isinstance(video, (str, os.PathLike)) for video in videos):
+        raise InputError(f"capture takes a video, or a list of videos, one per camera; got {type(videos).__name__}")
+    paths = [Path(video).resolve() for video in videos]
+    if len(paths) < 2:
+        raise InputError(f"several cameras need at least 2 videos, got {len(paths)}; one video goes without a list")
+    if len(set(paths)) < len(paths):
+        raise InputError("the same video is given twice: each camera needs a video of its own")
+    if cameras is None or isinstance(cameras, Camera):
+        raise InputError("several videos need their calibrated cameras: cameras='rig.toml', or a sequence of cameras")
+    if isinstance(sync, str) and sync not in ("motion", "audio", "none"):
+        raise InputError(f"sync must be 'motion', 'audio', 'none' or seconds per video, got {sync!r}")
+    if not isinstance(sync, str) and (len(sync) != len(paths) or not np.isfinite(np.asarray(sync, np.float64)).all()):
+        raise InputError(f"sync must hold one start in seconds for each of the {len(paths)} videos, got {sync!r}")
+    return cameras
+
+
+def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[Video]) -> tuple[Camera, ...]:
+    """Find the camera of each video: by name where all names are known, else in order.
+
+    Raises:
+        InputError: another number of cameras, pictures of another size, or two cameras in one place.
+    """
+    from mocap3d.cameras.files import read_cameras
+
+    found = tuple(read_cameras(cameras) if isinstance(cameras, (str, os.PathLike)) else cameras)
+    named = {camera.name: camera for camera in found}
+    stems = [Path(video.path).stem for video in videos]
+    if len(set(stems)) == len(stems) and all(stem in named for stem in stems):
+        found = tuple(named[stem] for stem in stems)
+    if len(found) != len(videos):
+        raise InputError(
+            f"{len(videos)} videos need as many cameras, got {len(found)}: {', '.join(named)}; "
+            f"videos are called {', '.join(stems)}"
+        )
+    for camera, video in zip(found, videos, strict=True):
+        if camera.size_wh_px != video.size_wh_px:
+            raise InputError(
+                f"camera {camera.name!r} is for pictures of {camera.size_wh_px}, {Path(video.path).name} has "
+                f"{video.size_wh_px}: declare how the pictures were cropped, or calibrate with such pictures"
+            )
+    places = np.stack([camera.world_from_cam[:3, 3] for camera in found])
+    for n in range(1, len(found)):
+        if np.linalg.norm(places[:n] - places[n], axis=1).min() < 0.01:
+            raise InputError(f"camera {found[n].name!r} stands where another one does: depth needs different places")
+    return found
+
+
+def _tracks(watched: Watched, camera: Camera, notes: list[str]) -> list[Pose2D]:
+    """The people whom one camera saw; nothing after it was moved."""
+    from mocap3d.identify.following import FollowSettings, follow
+    from mocap3d.identify.repair import drop_unsure, reject_outliers
+
+    name = Path(watched.video.path).name
+    if len(watched.shots) > 1:
+        raise InputError(f"{name}: there is a cut at frame {watched.shots[1].start}; cameras of one take film through")
+    # Whoever is seen for a moment counts: another camera may see them for longer.
+    tracks = follow(
+        watched.detections,
+        watched.video.fps,
+        watched.video.size_wh_px,
+        camera_name=camera.name,
+        settings=FollowSettings(least_s=0.0),
+    )
+    poses = [reject_outliers(drop_unsure(track.pose2d)) for track in tracks]
+    moves_from = watched.shots[0].moves_from
+    if moves_from is None:
+        return poses
+    notes.append(f"{name}: the camera was moved at frame {moves_from}; what it saw from then on is left out")
+    still = np.arange(len(watched.detections)) < moves_from - watched.video.start_frame
+    return [
+        replace(
+            pose,
+            xy_px=np.where(still[:, None, None], pose.xy_px, np.nan),
+            confidence=np.where(still[:, None], pose.confidence, 0.0),
+        )
+        for pose in poses
+    ]
+
+
+def _offsets_s(
+    sync: SyncBy, videos: Videos, seen: Sequence[Sequence[Pose2D]], rig: Sequence[Camera]
+) -> tuple[Floats, str]:
+    """(C,) when each video began, in seconds after the first one, and where that is known from."""
+    from mocap3d.cameras.sync import sync_audio, sync_motion
+
+    if not isinstance(sync, str):
+        return np.asarray(sync, np.float64) - sync[0], "given"
+    if sync == "none":
+        return np.zeros(len(videos)), "none"
+    found: Sync = sync_motion(seen) if sync == "motion" else sync_audio(videos)
+    doubtful = [camera.name for camera, sure in zip(rig, found.confidence, strict=True) if not sure >= _SURE]
+    if doubtful:
+        raise CalibrationError(
+            f"nothing tells for sure when {' and '.join(doubtful)} started, from {sync}: film somebody who moves, in "
+            "view of all cameras, or clap; or say when videos began (sync=seconds per video, or 'none')"
+        )
+    return found.offsets_s, sync
+
+
+def _on_one_clock(
+    seen: Sequence[Sequence[Pose2D]], rig: tuple[Camera, ...], offsets_s: Floats, videos: Sequence[Video]
+) -> _Take:
+    """Resample everybody whom any camera saw to common moments."""
+    from mocap3d.cameras.sync import synchronised
+
+    if sum(bool(of_camera) for of_camera in seen) < 2:
+        who = ", ".join(camera.name for camera, of_camera in zip(rig, seen, strict=True) if of_camera) or "none of them"
+        raise InputError(f"two cameras must see somebody; people were found by {who}")
+    example = next(pose for of_camera in seen for pose in of_camera)
+    nobody = [
+        of_camera[0] if of_camera else _nobody(example, video) for of_camera, video in zip(seen, videos, strict=True)
+    ]
+    fps = max(video.fps for video in videos)
+    tracks: list[list[Pose2D]] = [[] for _ in rig]
+    first_s = 0.0
+    for n in range(max(map(len, seen))):
+        row = [of_camera[n] if n < len(of_camera) else nobody[c] for c, of_camera in enumerate(seen)]
+        poses, first_s = synchronised(row, offsets_s, fps=fps)
+        for c, pose in enumerate(poses):
+            if pose is not None and n < len(seen[c]):
+                tracks[c].append(pose)
+    start_frame = max(0, videos[0].start_frame + round(first_s * float(fps)))
+    return _Take(cameras=rig, tracks=tracks, start_s=first_s, start_frame=start_frame)
+
+
+def _nobody(example: Pose2D, video: Video) -> Pose2D:
+    count = video.frame_count or 1
+    xy_px = np.full((count, *example.xy_px.shape[1:]), np.nan)
+    return replace(example, xy_px=xy_px, confidence=np.zeros(xy_px.shape[:2]), fps=video.fps)
+
+
+def _perform(
+    take: _Take, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
+) -> list[Performance]:
+    """Match, triangulate and solve whoever is wanted; what fails for one person becomes a note, if anybody is left."""
+    from mocap3d.identify.views import match_people
+
+    people = match_people(take.tracks, take.cameras)
+    several = [views for views in people if sum(pose is not None for pose in views) >= 2]
+    if len(several) < len(people):
+        notes.append(f"{len(people) - len(several)} people were seen by one camera only and are left out")
+    if not several:
+        raise InputError("nobody is seen by two cameras alike: check that the cameras belong to these videos")
+    numbers = range(1, len(several) + 1) if person == "all" else [1 if person is None else person]
+    if max(numbers) > len(several):
+        raise InputError(f"there is no person {person}; two cameras or more saw {len(several)}")
+    performances: list[Performance] = []
+    failures: list[InputError] = []
+    for done, number in enumerate(numbers):
+        tell("solve", done, len(numbers))
+        try:
+            performances.append(_perform_one(take, several[number - 1], number, wanted, notes))
+        except InputError as error:
+            failures.append(error)
+            notes.append(f"person {number}: {error}")
+    tell("solve", len(numbers), len(numbers))
+    if not performances:
+        raise failures[0]
+    return performances
+
+
+def _perform_one(
+    take: _Take, views: Sequence[Pose2D | None], number: int, wanted: Wanted, notes: list[str]
+) -> Performance:
+    from mocap3d.identify.sides import repair_sides
+    from mocap3d.lift.adjust import adjust_pose
+
+    views = repair_sides(views, take.cameras)
+    pose3d = adjust_pose(views, take.cameras)
+    frames = np.flatnonzero((pose3d.confidence > 0).any(axis=1))
+    if len(frames) < _LEAST_S * float(pose3d.fps):
+        raise InputError(f"two cameras agree about them in {len(frames)} frames only")
+    during = slice(int(frames[0]), int(frames[-1]) + 1)
+    pose3d = replace(
+        pose3d, **{name: getattr(pose3d, name)[during] for name in ("xyz_m", "confidence", "std_m", "views")}
+    )
+    views = tuple(
+        None if pose is None else replace(pose, xy_px=pose.xy_px[during], confidence=pose.confidence[during])
+        for pose in views
+    )
+    notes += _misfits(views, pose3d, take.cameras, number)
+    notes += _lost(pose3d, take.start_frame + during.start, number)
+    first = next(pose for pose in views if pose is not None)
+    sight = Sight(person=number, first=take.start_frame + during.start, pose2d=first)
+    standing = Standing(sight=sight, pose3d=pose3d, hint=None)
+    performance = perform(standing, solve_person(standing, wanted), 0, wanted)
+    notes += [f"person {number}: the {part} was not seen and stays at rest" for part in performance.unobserved]
+    return replace(performance, views=views)
+
+
+def _misfits(views: Sequence[Pose2D | None], pose3d: Pose3D, cameras: Sequence[Camera], number: int) -> list[str]:
+    """A note on each camera that sees a person elsewhere than the others say."""
+    from mocap3d.base.projection import project
+    from mocap3d.identify.body_size import height_px
+
+    found = []
+    for camera, pose in zip(cameras, views, strict=True):
+        if pose is None:
+            continue
+        off_px = np.linalg.norm(project(camera, pose3d.xyz_m)[0] - pose.xy_px, axis=-1)
+        off_px = off_px[(pose.confidence > 0) & np.isfinite(off_px)]
+        tall_px = height_px(pose.xy_px, pose.confidence)
+        if len(off_px) and np.median(off_px) > _FAR_OFF * np.nanmedian(tall_px):
+            found.append(
+                f"person {number}: camera {camera.name} sees joints {np.median(off_px):.0f} px off what all cameras "
+                "say together: was it moved since the calibration, or did it start at another time?"
+            )
+    return found
+
+
+def _lost(pose3d: Pose3D, first: int, number: int) -> list[str]:
+    """Notes on frames that were bridged, as a clip of one camera has them."""
+    lost = first + np.flatnonzero(~(pose3d.confidence > 0).any(axis=1))
+    if not len(lost):
+        return []
+    return [f"person {number}: no two cameras agree in {len(lost)} frames between {lost[0]} and {lost[-1]}: bridged"]
+
+
+def _in_picture(one: Performance, camera: int) -> Pose2D:
+    """What a camera saw of a person; nothing, if it never did."""
+    pose = one.views[camera]
+    if pose is not None:
+        return pose
+    empty = one.pose2d
+    return replace(empty, xy_px=np.full_like(empty.xy_px, np.nan), confidence=np.zeros_like(empty.confidence))
+
+
+def _main_camera(performances: Sequence[Performance]) -> int:
+    """The camera that saw the people best: whose pictures a clip is compared with."""
+    sums = [[0.0 if pose is None else float(pose.confidence.sum()) for pose in one.views] for one in performances]
+    return int(np.sum(sums, axis=0).argmax())
