@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from mocap3d.base.camera import Camera
 from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.cameras.board_pose import board_poses
 from mocap3d.cameras.boards import Board, BoardView
-from mocap3d.cameras.bundle import Adjusted, BoardSights, Priors, adjust_boards
+from mocap3d.cameras.bundle import Adjusted, BoardSights, Sights, adjust, adjust_boards
 from mocap3d.cameras.lens_derivatives import project_with_derivatives
 from mocap3d.cameras.world_placement import first_camera_upright, on_floor
 
@@ -44,8 +44,8 @@ _AGREE_SHARE: Final = 0.15  # of the distance to the board
 _ROBUST_PX: Final = 2.0
 _ROBUST: Final = 5.0  # medians of the residuals
 _WRONG: Final = 10.0
-_FREE_LENS: Final[Mapping[str, tuple[str, ...]]] = {"fixed": (), "zoom": ("zoom",)}
-_LENS_PRIORS: Final = Priors(log_focal=0.02)
+_FLAT_PX: Final = 0.5  # a median residual above this is not the corners' own error
+_FLATNESS: Final = 0.0125  # of the board's diagonal
 _MOST_CANDIDATES: Final = 200
 
 
@@ -101,7 +101,6 @@ def calibrate_rig(
     board: Board,
     *,
     floor_time: int | None = None,
-    lens: Literal["fixed", "zoom"] = "fixed",
 ) -> Rig:
     """Solve the poses of cameras whose lenses are known.
 
@@ -112,16 +111,12 @@ def calibrate_rig(
         board: what was seen.
         floor_time: a time at which the board lay on the floor: its face is y = 0. None: the first camera stands at the
             origin and looks along -Z, and up in its picture is up in the world (see `world_placement`).
-        lens: "fixed", or "zoom" to let every focal length follow what the board says by some 2 %: a lens that focuses
-            nearer, or a phone that steadies its video, shows less than when it was calibrated.
 
     Raises:
         InputError: shapes that do not fit.
         CalibrationError: cameras that no pair connects, a board that looks the same upside down, or no agreement.
     """
     times = _checked(cameras, seen, board, floor_time)
-    if lens not in _FREE_LENS:
-        raise InputError(f"lens must be one of {', '.join(_FREE_LENS)}, got {lens!r}")
     found = [
         {t: board_poses(camera, board, view) for t, view in enumerate(row) if view is not None and _usable(view)}
         for camera, row in zip(cameras, seen, strict=True)
@@ -132,16 +127,19 @@ def calibrate_rig(
     kept = sorted(boards)
     sights = _sights(seen, board, kept)
     poses = np.stack([boards[t] for t in kept])
-    free = _FREE_LENS[lens]
     solved = adjust_boards(start, poses, sights, fixed=[0], robust_px=_ROBUST_PX)
     # What is usual decides what is wrong: corners of a blurred video are worse than those of photos.
     off = np.linalg.norm(solved.residuals_px, axis=-1)
     usual = max(float(np.nanmedian(off)), 0.1)
     clean = replace(sights, weight=np.where(off <= max(_WRONG * usual, 2.0), 1.0, 0.0))
-    each = [free, *(("pose", *free) for _ in cameras[1:])]
-    solved = adjust_boards(
-        solved.cameras, solved.points_m, clean, free=each, robust_px=_ROBUST * usual, priors=_LENS_PRIORS
-    )
+    solved = adjust_boards(solved.cameras, solved.points_m, clean, fixed=[0], robust_px=_ROBUST * usual)
+    if usual > _FLAT_PX:
+        rest = _not_quite_flat(solved, clean, board, _ROBUST * usual)
+        everyone = range(len(cameras))
+        solved = replace(
+            adjust_boards(rest.cameras, solved.points_m, clean, fixed=everyone, robust_px=_ROBUST * usual),
+            std=solved.std,
+        )
     return _described(solved, clean, pairs, joined, kept, floor_time)
 
 
@@ -286,6 +284,20 @@ def _sights(seen: Views, board: Board, kept: Sequence[int]) -> BoardSights:
         local_m=np.concatenate([board.points_m[view.ids] for _, _, view in rows]),
         xy_px=np.concatenate([view.xy_px for _, _, view in rows]),
     )
+
+
+def _not_quite_flat(solved: Adjusted, sights: BoardSights, board: Board, robust_px: float) -> Adjusted:
+    """The cameras once more, each corner free to leave the board's plane and grid a little.
+
+    Corners that miss by more than they can be mislocated say that something else is not as assumed: paper is wavy, a
+    lens is known to a pixel only. A rigid board would press that into the cameras' poses.
+    """
+    count = len(board.points_m)
+    flat = _FLATNESS * float(np.linalg.norm(np.ptp(board.points_m, axis=0)))
+    points = np.concatenate([board.points_m @ pose[:3, :3].T + pose[:3, 3] for pose in solved.points_m])
+    corner = np.argmin(np.linalg.norm(sights.local_m[:, None] - board.points_m[None], axis=-1), axis=1)
+    each = Sights(camera=sights.camera, point=sights.body * count + corner, xy_px=sights.xy_px, weight=sights.weight)
+    return adjust(solved.cameras, points, each, fixed=[0], points_std_m=np.full(len(points), flat), robust_px=robust_px)
 
 
 def _described(
