@@ -5,7 +5,7 @@ A standing point is slow; that is necessary, not enough. A foot can be still in 
 * **Slow for this moment.** A runner's foot rolls at half a metre per second while it stands, a smoothed or noisy motion
   moves what stands still faster. In nearly every second something stands: so slow means a few times as fast as the
   slowest point of the soles around that time, never much faster than noise would be, or a part of the hips' speed.
-* **Of one foot** only what is low stands: the heel of somebody on tiptoe does not.
+* **Of one foot** only what is low stands: the heel of somebody on tiptoe does not. Nor do feet above the hips.
 * **Levels.** Slow points gather at the heights that people stand on: a floor, a step, a chair, a roof. A level counts
   as a support when somebody's weight was on it: a foot stood there while the other one did not stand lower. A foot that
   is held still beside a standing leg makes a level as well, but never carries anybody.
@@ -64,6 +64,7 @@ class FindSettings:
         points: thresholds of speed, for feet at rest, and height; ``low_m`` and ``high_m`` hold above the level.
             ``support_s`` is not used.
         heel_off_m: so far above the lower end of its own foot a point perhaps, and surely, does not stand.
+        above_hips_m: so far above the hips a point perhaps, and surely, does not stand: it carries nobody.
         unrest: ``moving_mps`` grows by so many times the speed of the slowest sole point, ``still_mps`` in proportion.
             In recorded walking, running, climbing, dancing, clean or solved from joints with noise, 97 % of standing
             points stay below 3 to 7 times that speed.
@@ -82,6 +83,7 @@ class FindSettings:
         default_factory=lambda: ContactSettings(still_mps=0.11, moving_mps=0.39, low_m=0.05, high_m=0.13)
     )
     heel_off_m: tuple[float, float] = (0.04, 0.09)
+    above_hips_m: tuple[float, float] = (0.05, 0.2)
     unrest: float = 3.5
     unrest_s: float = 0.5
     most_unrest_mps: float = 0.3
@@ -96,8 +98,10 @@ class FindSettings:
         """Check ranges."""
         if not (self.level_spread_m > 0 and self.falling_s > 0 and 0 < self.falling_mps2[0] < self.falling_mps2[1]):
             raise InputError("level_spread_m and falling_s must be above 0, falling_mps2 two rising numbers above 0")
-        if not (0 <= self.heel_off_m[0] < self.heel_off_m[1] and self.unrest_s > 0):
-            raise InputError("heel_off_m must be two rising numbers from 0 on, unrest_s above 0")
+        if not (0 <= self.heel_off_m[0] < self.heel_off_m[1] and self.above_hips_m[0] < self.above_hips_m[1]):
+            raise InputError("heel_off_m must be two rising numbers from 0 on, above_hips_m two rising numbers")
+        if not self.unrest_s > 0:
+            raise InputError("unrest_s must be above 0 seconds")
         if not (0 <= self.carried_share <= 1 and 0 <= self.hint_weight <= 1):
             raise InputError("carried_share and hint_weight must lie in 0..1")
 
@@ -129,6 +133,7 @@ def find_contacts(
     speed = point_speeds_mps(points, rate, thresholds.derivative_s)
     slow = fades(speed / _unrest(speed, hips, rate, chosen)[:, None], thresholds.still_mps, thresholds.moving_mps)
     slow = slow * fades(_above_own_foot_m(points), *chosen.heel_off_m)
+    slow = slow * fades(points[..., 1] - hips[:, 1:2], *chosen.above_hips_m)
     slow = slow * (1.0 - _falling(hips[:, 1], rate, chosen))[:, None]
     likely = standing(slow, rate, thresholds.shortest_s)
     height = points[..., 1]

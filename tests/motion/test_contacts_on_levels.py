@@ -122,6 +122,14 @@ def test_who_jumps_off_a_roof_is_not_held_at_its_edge() -> None:
         np.testing.assert_allclose(heights[32:], 0.0, atol=1e-9)
 
 
+def test_feet_of_a_handstand_do_not_stand() -> None:
+    """Catches still feet above everything else, which solving would then hold in place."""
+    motion = standing()
+    wxyz = motion.local_wxyz.copy()
+    wxyz[:, 0] = [0, 1, 0, 0]
+    assert not find_contacts(replace(motion, local_wxyz=wxyz)).any()
+
+
 def test_heel_and_toe_of_a_standing_foot_are_on_one_level() -> None:
     """Catches a foot that is bent to stand on two floors, because one end of it was found too low for some frames."""
     motion = standing(120)
