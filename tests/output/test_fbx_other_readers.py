@@ -7,9 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from characters import walking
 from fbx_readers import assert_seen, see_with, tube
 
 from mocap3d.base.mesh import deform
+from mocap3d.motion.root_motion import carried_by
 from mocap3d.output.fbx import write_fbx
 
 RATES = (
@@ -85,6 +87,19 @@ def test_blender_puts_joints_and_skin_where_we_do(program, which, version, reque
     placed_m, seen.corners_m = seen.corners_m, None  # Blender keeps the order of the vertices
     assert_seen(seen, motion, None)
     np.testing.assert_allclose(placed_m, deform(mesh, motion), rtol=0, atol=1e-5)
+
+
+@pytest.mark.blender
+@pytest.mark.parametrize("program", ["blender new", "blender old"])
+def test_hips_above_a_root_travel_in_blender(program, blender_python, tmp_path):
+    """Catches hips that stay at the height of their rest: Blender ties bones that rest on their parent's Y axis to it.
+
+    A root bone below the hips is such a parent (``--root root``); the way of what is tied is left out.
+    """
+    motion = carried_by(walking(seconds=0.5), "root")
+    path = tmp_path / "motion.fbx"
+    write_fbx(motion, path)
+    assert_seen(see_with(program, path, motion), motion, None)
 
 
 @pytest.mark.blender

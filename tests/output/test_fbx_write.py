@@ -166,6 +166,21 @@ def test_inner_joints_that_move_have_places_over_time(wild_motion, tmp_path):
     np.testing.assert_allclose(forward(read_fbx(path))[0], forward(motion)[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("unit_m", [0.01, 1.0])
+def test_what_travels_does_not_rest_on_the_axis_of_its_parent(unit_m, tmp_path):
+    """Catches a joint that Blender ties to its parent, whose way it then leaves out; others rest where they rest."""
+    rig = rig_of(("root", "hips", "chest"), (-1, 0, 1), [[0, 0, 0], [0, 0.9, 0], [0, 0.5, 0]])
+    motion = spinning(rig, np.zeros(3))
+    local_m = np.tile(rig.offsets_m, (3, 1, 1))
+    local_m[:, 1, 1] += [0.0, -0.03, -0.05]
+    motion = replace(motion, local_m=local_m)
+    write_fbx(motion, tmp_path / "motion.fbx", unit_m=unit_m)
+    made = read_fbx(tmp_path / "motion.fbx")
+    aside_m = np.linalg.norm(made.rig.offsets_m - rig.offsets_m, axis=1)
+    np.testing.assert_allclose(aside_m, [0, 0.002 * unit_m, 0], atol=1e-9)
+    np.testing.assert_allclose(forward(made)[0], forward(motion)[0], atol=1e-6)
+
+
 def test_tips_are_bones_when_asked_for(rested_motion, tmp_path):
     """Catches tips in the world instead of at the end of their bone, and tips that nobody asked for."""
     rig = rested_motion.rig

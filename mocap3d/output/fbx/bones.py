@@ -6,6 +6,7 @@ PreRotation is the rest rotation of the joint, so that R is zero at rest, as rig
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ __all__ = ["Bones"]
 Floats = NDArray[np.float64]
 
 _IDENTITY: Final = np.array([1.0, 0.0, 0.0, 0.0])
+_ASIDE: Final = 0.002  # units of the file; Blender takes two places for one up to less than 0.001
+_TRAVELS_M: Final = 1e-4
 
 
 class Bones:
@@ -47,12 +50,13 @@ class Bones:
         self.names = list(skeleton.joint_names[self.dropped :])
         self.parents = [max(skeleton.parents[j] - self.dropped, ROOT) for j in self.joint_of]
         self.roots = [b for b, parent in enumerate(self.parents) if parent == ROOT]
+        self.moving = set(self.roots) | self._moving_inside()
+        rig = replace(rig, offsets_m=self._loose_m())
         self.rest = rig.offsets_m[self.dropped :] / unit_m
         self.pre_wxyz = np.array(rig.rest_wxyz[self.dropped :])
         world_m, world_wxyz = rest_pose(rig)
         self.world, self.world_wxyz = world_m[self.dropped :] / unit_m, world_wxyz[self.dropped :]
         self.rest[self.roots], self.pre_wxyz[self.roots] = self.world[self.roots], self.world_wxyz[self.roots]
-        self.moving = set(self.roots) | self._moving_inside()
         if tips:
             self._add_tips()
         for name in self.names:
@@ -66,6 +70,22 @@ class Bones:
         for start in range(0, len(self.motion), 4096):
             differs |= (self.motion.local_m[start : start + 4096] != self.motion.rig.offsets_m).any(axis=(0, 2))
         return set(np.flatnonzero(differs[self.dropped :]).tolist())
+
+    def _loose_m(self) -> Floats:
+        """The rig's offsets, but 0.02 mm aside where a joint that travels rests on the Y axis of its parent.
+
+        Blender draws a bone along its Y axis up to its child, ties a child to it that rests exactly there, and then
+        leaves out the way of that child: hips above a root bone stood still at the height of their rest.
+        """
+        rig, local_m = self.motion.rig, self.motion.local_m
+        offsets_m = np.array(rig.offsets_m)
+        if local_m is None:
+            return offsets_m
+        for j in (self.joint_of[bone] for bone in self.moving - set(self.roots)):
+            across_m = np.abs(offsets_m[j, [0, 2]]).max()
+            if across_m < _ASIDE * self.unit_m and np.abs(local_m[:, j] - offsets_m[j]).max() > _TRAVELS_M:
+                offsets_m[j, 2] += _ASIDE * self.unit_m
+        return offsets_m
 
     def _add_tips(self) -> None:
         tips = [tip for tip in self.motion.rig.tips if tip.parent >= self.dropped]
