@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 __all__ = ["drop_points"]
 
 _MOST = 0.5
-_BRIDGED = 0.5  # of the clips: as capture does (`identify.repair.fill_gaps`), others bring gaps as they are
+_LASTING = 0.4  # of the clips: what is lost stays lost for a while
+_LONGEST_FRAMES = 40
+_BRIDGED = 0.5  # of the others: as capture does (`identify.repair.fill_gaps`), others bring gaps as they are
 
 
 def drop_points(
@@ -18,17 +20,22 @@ def drop_points(
 
     Args:
         rng: source of randomness.
-        rays: (B, T, J, 3); lost ones become NaN, or in half of the clips lie on the line between those around them.
+        rays: (B, T, J, 3); lost ones become NaN, or in some of the clips lie on the line between those around them.
         confidence: (B, T, J); 0 there.
-        share: of the clips that lose any. Each of those loses each point of each frame with one probability, which is
-            drawn from 0 to 0.5.
+        share: of the clips that lose any. Each of those loses each point with one probability, which is drawn from 0 to
+            0.5: in each frame anew, or for stretches of frames, of one length for each clip, which are never bridged.
     """
     if not share:
         return
-    probability = np.where(rng.random(len(rays)) < share, rng.uniform(0, _MOST, len(rays)), 0)
-    lost = rng.random(confidence.shape) < probability[:, None, None]
+    clips, frames = rays.shape[:2]
+    probability = np.where(rng.random(clips) < share, rng.uniform(0, _MOST, clips), 0)
+    lasting = rng.random(clips) < _LASTING
+    length = np.where(lasting, rng.integers(2, _LONGEST_FRAMES + 1, clips), 1)
+    stretch = (np.arange(frames) + rng.integers(length)[:, None]) // length[:, None]
+    chance = np.take_along_axis(rng.random((clips, frames + 1, rays.shape[2])), stretch[..., None], axis=1)
+    lost = chance < probability[:, None, None]
     confidence[lost] = 0
-    bridged = lost & (rng.random(len(rays)) < _BRIDGED)[:, None, None]
+    bridged = lost & (~lasting & (rng.random(clips) < _BRIDGED))[:, None, None]
     rays[lost] = np.where(bridged[lost][:, None], _between_neighbours(rays, lost)[lost], np.nan)
 
 

@@ -67,8 +67,8 @@ class ExampleSettings:
         swung: share of the clips whose limbs, trunk and head swing about their joints (``bending.py``).
         bone_spread: bones are up to this share longer or shorter, left as right.
         offset_std_m: how far the detector's points lie beside where `body.OFFSETS_M` has them, each person.
-        dropped: share of the clips that lose points at random, each point of each frame with a probability of up to a
-            half: the lifter must not depend on any.
+        dropped: share of the clips that lose points at random, for a frame or for longer, each with a probability of up
+            to a half (`drop_points`): the lifter must not depend on any.
         cameras: from where.
         noise: the simulated detector of coco-17; None sees exactly.
     """

@@ -182,7 +182,7 @@ def human36m_settings(points: str = HUMAN36M_17.name, **changes: Any) -> LifterS
         mixed_arms=0.0,
         swung=0.0,
         bone_spread=0.0,
-        dropped=0.6,
+        dropped=0.8,
         cameras=CAMERAS_OF_HUMAN36M,
         noise=None if exact else NoiseSettings(),
     )

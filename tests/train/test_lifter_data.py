@@ -159,10 +159,14 @@ def test_points_are_dropped_as_often_as_stated():
     drop_points(np.random.default_rng(0), rays, confidence, 0.4)
     lost = confidence == 0
     assert np.isnan(rays[~lost]).sum() == 0
-    assert np.isnan(rays[lost]).all(axis=-1).mean() == pytest.approx(0.5, abs=0.05)  # half of the clips are bridged
+    assert np.isnan(rays[lost]).all(axis=-1).mean() == pytest.approx(0.7, abs=0.05)  # 30 % of the clips are bridged
+    runs = np.diff(np.pad(lost, ((0, 0), (1, 1), (0, 0))).astype(int), axis=1)
+    lengths = np.nonzero(runs.transpose(0, 2, 1) < 0)[2] - np.nonzero(runs.transpose(0, 2, 1) > 0)[2]
+    assert (lengths == 1).mean() > 0.5  # most are lost for a moment
+    assert (lengths > 8).mean() > 0.03  # some for longer than a lifter holds them
     by_clip = lost.mean(axis=(1, 2))
     assert (by_clip > 0).mean() == pytest.approx(0.4, abs=0.03)
-    assert by_clip.max() == pytest.approx(0.5, abs=0.06)
+    assert by_clip.max() == pytest.approx(0.5, abs=0.2)
     assert by_clip[by_clip > 0].mean() == pytest.approx(0.25, abs=0.02)
     assert lost.any(axis=1).mean() > 0.3  # not whole joints or whole frames
 
