@@ -23,7 +23,8 @@ _LIMB_BONES = (
     ("LowerArm", "shoulder", "elbow"),
     ("Hand", "elbow", "wrist"),
 )
-_ENOUGH = 0.3  # share of the frames that must show a bone for it to be measured
+_ENOUGH = 0.3  # share of the frames with somebody that must show a bone for it to be measured
+_SHORTEST = 0.1  # of its usual length: what is shorter is two names of one place
 
 
 def rig_from(pose: Pose3D, height_m: float, *, symmetric: bool = True) -> Rig:
@@ -60,8 +61,9 @@ def body_lengths(pose: Pose3D, height_m: float) -> BodyLengths:
     """Measure a body: medians over the frames, left and right averaged.
 
     What the joints do not show (how the foot and the spine divide, hands, the root of the collar bones) keeps the
-    proportions of the average body, scaled to the part next to it. A bone that hardly any frame shows has its length
-    in the average body of that height, and the top of the head is put where the height says.
+    proportions of the average body, scaled to the part next to it. A bone that hardly any frame shows, or whose joints
+    are at one place, has its length in the average body of that height, and the top of the head is put where the
+    height says.
 
     Args:
         pose: LIFTER_20 joints, any frame.
@@ -118,6 +120,7 @@ class _Measure:
         if not np.isfinite(pose.xyz_m).all(axis=-1).any():
             raise InputError("a body cannot be measured: it has no value in any frame")
         self.points = observed_points(pose)
+        self.frames = int((pose.confidence > 0).any(axis=1).sum())
 
     def both(self, upper: str, lower: str, usual: float) -> float:
         """The mean of the left and the right bone."""
@@ -137,4 +140,7 @@ class _Measure:
         first, second = (np.mean([self.points[name] for name in names], axis=0) for names in (start, end))
         distance = np.linalg.norm(first - second, axis=-1)
         seen = np.isfinite(distance)
-        return float(np.median(distance[seen])) if np.mean(seen) > _ENOUGH else usual
+        if seen.sum() <= _ENOUGH * self.frames:
+            return usual
+        length = float(np.median(distance[seen]))
+        return length if length > _SHORTEST * usual else usual

@@ -9,8 +9,11 @@
 
 How much is smoothed follows from how much the positions are believed. A point with an error of ``s`` at distance ``r``
 from a joint whose angular acceleration is usually below ``a`` passes motion up to about ``sqrt(r a / s) / 2 pi`` hertz:
-with the numbers below, the forearm passes 7 Hz where joints are good to 5 mm and 3.5 Hz where they are good to 2 cm.
+with the numbers below, the forearm passes 7 Hz where joints are good to 5 mm and 3.5 Hz where they are good to 2 cm; of
+somebody calm a little less, of somebody fast more (``weighing.enlivened``): who stands does not tremble.
 Errors (``Pose3D.std_m``) and accelerations are physical quantities; the frame rate does not enter.
+
+Frames in which nobody was seen hold or bridge the poses around them (``blind_frames.py``).
 
 Wrists and toes are not observed: hands and toes stay at rest on forearm and foot.
 """
@@ -24,27 +27,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.base.errors import InputError
 from mocap3d.base.joint_limits import clamped
 from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, wxyz_continuous
-from mocap3d.base.skeletons import HUMANOID_22, SKELETONS
+from mocap3d.motion.blind_frames import blind_frames, drawn, lifted
 from mocap3d.motion.body import rig_from
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.gauss_newton import minimised
 from mocap3d.motion.landmarks import landmarks
 from mocap3d.motion.observations import Markers, markers_of, refined, sole_markers
+from mocap3d.motion.solve_input import checked_frame, checked_shares, of_table, refuse_unsolvable
 from mocap3d.motion.start import analytic_start
 from mocap3d.motion.terms import Problem, placed
-from mocap3d.motion.weighing import SolveSettings, problem_of
+from mocap3d.motion.weighing import SolveSettings, enlivened, problem_of
 
 __all__ = ["SolveSettings", "solve", "unobserved"]
 
 Floats = NDArray[np.float64]
 _SIDES: Final = ("left", "right")
-_STATURES_M: Final = (0.3, 3.0)
 _CHOICES: Final = {  # the points that show a part of the body: the first that a skeleton has
     "lower body": ("*_knee *_ankle *_toe", "*_knee *_ankle", "*LowerLeg *Foot"),
     "upper body": ("*_shoulder *_elbow *_wrist face", "*_shoulder *_elbow *_wrist", "*UpperArm *LowerArm *Hand"),
@@ -60,16 +62,18 @@ _DOUBT_FOUND_M, _DOUBT_GIVEN_M = 0.03, 0.1  # contacts are doubted where positio
 _SINKS_M: Final = 0.02  # soles of a rig are not those of the shoes: this far they are moved onto what they stand on
 # Doubt comes gradually, or a bad start would make good observations look like outliers: (factor on the distance from
 # which positions are doubted, steps).
-_GRADUALLY: Final = ((8.0, 2), (2.5, 2))
+_GRADUALLY: Final = ((8.0, 2), (2.5, 1), (1.0, 1))
 
 
 def unobserved(pose: Pose3D, settings: SolveSettings | None = None) -> tuple[str, ...]:
-    """Name what too few frames show: "lower body", "upper body", "left arm", "right arm", "head"."""
+    """Name what too few frames of those with somebody show: "lower body", "upper body", "left arm", "head" ..."""
     settings = settings or SolveSettings()
+    somebody = (pose.confidence > 0).any(axis=1)
+    confidence = pose.confidence[somebody] if somebody.any() else pose.confidence
     unseen = []
     for part, choices in _CHOICES.items():
         columns = next((found for choice in choices if (found := _columns(pose, choice))), [])
-        if not columns or np.mean(pose.confidence[:, columns] == 0) > settings.unseen_share:
+        if not columns or np.mean(confidence[:, columns] == 0) > settings.unseen_share:
             unseen.append(part)
     return tuple(part for part in unseen if _WITHIN.get(part) not in unseen)
 
@@ -101,11 +105,15 @@ def solve(
         A motion on ``rig`` with foot contacts; bone lengths are constant and no joint is beyond its limits.
 
     Raises:
-        InputError: joints in a camera's frame, another rig, contacts of another shape, no stature, or nothing to solve.
+        InputError: joints in a camera's frame, in another unit, or none that was seen; another rig, no stature;
+            contacts or a hint of another shape or outside 0..1; no number of a frame. All before any work is done.
     """
     settings = settings or SolveSettings()
-    _check(pose, rig, contacts, height_m)
-    pose = _of_table(pose)
+    refuse_unsolvable(pose, rig, height_m)
+    contacts = None if contacts is None else checked_shares("contacts", contacts, len(pose))
+    hint = None if hint is None else checked_shares("hint", hint, len(pose))
+    start_frame = checked_frame(start_frame)
+    pose = of_table(pose)
     rig = rig_from(pose, height_m, symmetric=settings.symmetric) if rig is None else rig
     unseen = unobserved(pose, settings)
     points = landmarks(_without_wild_frames(pose), height_m)
@@ -129,12 +137,16 @@ def _without_contacts(
     """Solve by what was observed alone; the last four markers, the soles, are free."""
     local, root_m = start
     markers = markers_of(pose.skeleton, rig) + sole_markers(rig)
-    problem = problem_of(pose, rig, markers, local, unseen, settings)
-    problem = _with_offsets(problem, markers.only_rough(), local, root_m)
+    observed = problem_of(pose, rig, markers, local, unseen, settings)
+    blind = blind_frames(observed)
+    observed = _with_offsets(observed, markers.only_rough(), local, root_m)
+    start = local, lifted(observed, local, root_m, blind)
+    problem, (local, root_m) = drawn(observed, *start, blind), start
     for doubt, iterations in _GRADUALLY:
         gentle = replace(problem, scale_m=doubt * problem.scale_m)
         local, root_m = minimised(gentle, local, root_m, replace(settings.steps, iterations=iterations))
-    problem = _with_offsets(problem, markers, local, root_m)
+    problem = drawn(_with_offsets(observed, markers, local, root_m), *start, blind)
+    problem = enlivened(problem, local, root_m, settings)
     return problem, *minimised(problem, local, root_m, settings.steps)
 
 
@@ -158,35 +170,6 @@ def _standing(
         problem = _with_contacts(problem, stand_m, contacts, std_m, doubt_m)
         local, root_m = minimised(problem, local, root_m, replace(settings.steps, iterations=2))
     return local, root_m
-
-
-def _check(pose: Pose3D, rig: Rig | None, contacts: NDArray[np.float64] | None, height_m: float) -> None:
-    if not isinstance(pose, Pose3D):
-        raise InputError(f"solve takes a Pose3D, got {type(pose).__name__}")
-    if pose.frame != "world":
-        raise InputError(f"solve needs joints in the world, got {pose.skeleton.name} in frame {pose.frame!r}")
-    if rig is not None and rig.skeleton != HUMANOID_22:
-        raise InputError(f"solve needs a rig with the skeleton {HUMANOID_22.name}, got {rig.skeleton.name}")
-    if contacts is not None and np.shape(contacts) != (len(pose), 4):
-        raise InputError(f"contacts must be ({len(pose)}, 4), got {np.shape(contacts)}")
-    if not (isinstance(height_m, (int, float)) and _STATURES_M[0] <= height_m <= _STATURES_M[1]):
-        raise InputError(f"height_m must be {_STATURES_M[0]:g} to {_STATURES_M[1]:g} metres, got {height_m!r}")
-
-
-def _of_table(pose: Pose3D) -> Pose3D:
-    """The pose with the skeleton of the table that has these joints: files call theirs by their own name.
-
-    Joints of the humanoid among other points (a file's virtual markers) stand for themselves.
-    """
-    names = pose.skeleton.joint_names
-    for known in SKELETONS.values():
-        if known.joint_names == names:
-            return replace(pose, skeleton=known)
-    if not set(HUMANOID_22.joint_names) <= set(names):
-        return pose
-    columns = [names.index(name) for name in HUMANOID_22.joint_names]
-    per_joint = {name: getattr(pose, name)[:, columns] for name in ("xyz_m", "confidence", "std_m", "views")}
-    return replace(pose, skeleton=HUMANOID_22, **per_joint)
 
 
 def _columns(pose: Pose3D, names: str) -> list[int]:

@@ -29,12 +29,13 @@ from mocap3d.base.rig import Rig
 from mocap3d.base.rotations import matrix_to_wxyz, rotation_between, rotvec_to_matrix, wxyz_to_matrix
 from mocap3d.base.skeleton import ROOT
 
-__all__ = ["StartSettings", "analytic_start"]
+__all__ = ["StartSettings", "analytic_start", "smoothed"]
 
 Floats = NDArray[np.float64]
 
 _UP, _ACROSS = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 _SIDES = ("left", "right")
+_NO_WAY_M = 1e-6  # what is shorter has no direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def analytic_start(
         (T, 22, 3, 3) parent_from_joint and (T, 3) the root.
     """
     chosen = settings or StartSettings()
-    smooth = {name: _smooth(xyz_m, chosen.smoothing_s * fps) for name, xyz_m in points.items()}
+    smooth = {name: smoothed(xyz_m, chosen.smoothing_s * fps) for name, xyz_m in points.items()}
     aimer = _Aimer(rig, smooth, fps, chosen)
     world = aimer.aim(unseen)
     local = world.copy()
@@ -230,19 +231,25 @@ class _Aimer:
             bent = bent * np.clip(np.cos(angle), 0.0, 1.0)
         turning = bent * np.exp(1j * angle) + (1 - bent)
         sigma = self.settings.twist_smoothing_s * self.fps
-        smooth = _smooth(turning.real, sigma) + 1j * _smooth(turning.imag, sigma)
+        smooth = smoothed(turning.real, sigma) + 1j * smoothed(turning.imag, sigma)
         return np.asarray(np.angle(smooth))
 
 
-def _smooth(values: Floats, sigma_frames: float) -> Floats:
+def smoothed(values: Floats, sigma_frames: float) -> Floats:
+    """Average over time (axis 0) with a Gaussian; the first and the last value are held beyond the ends."""
     if sigma_frames <= 0 or len(values) < 2:
         return values
-    return np.asarray(gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest"))
+    reach = min(round(4 * sigma_frames), 4 * len(values))  # a rate of a million frames per second is no reason to wait
+    return np.asarray(gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest", radius=reach))
 
 
 def _frames(primary: Floats, secondary: Floats, rest_primary: Floats, rest_secondary: Floats) -> Floats:
-    """Rotations that turn one rest direction onto ``primary`` and a second one towards ``secondary``."""
+    """Rotations that turn one rest direction onto ``primary`` and a second one towards ``secondary``.
+
+    Where ``primary`` is no direction, because both its points are at one place, it stays as at rest.
+    """
     rest = _basis(rest_primary, rest_secondary)
+    primary = np.where(_is_none(primary), rest_primary, primary)
     return np.asarray(_basis(primary, secondary) @ rest.T)
 
 
@@ -258,8 +265,9 @@ def _basis(primary: Floats, secondary: Floats) -> Floats:
 
 
 def _aimed(turn: Floats, rest: Floats, towards: Floats) -> Floats:
-    """The rotation nearest to ``turn`` that points ``rest`` towards a direction."""
-    return np.asarray(wxyz_to_matrix(rotation_between(turn @ rest, towards)) @ turn)
+    """The rotation nearest to ``turn`` that points ``rest`` towards a direction; ``turn`` itself where that is none."""
+    now = turn @ rest
+    return np.asarray(wxyz_to_matrix(rotation_between(now, np.where(_is_none(towards), now, towards))) @ turn)
 
 
 def _share_twist(turn: Floats, goal: Floats, axis: Floats) -> Floats:
@@ -273,6 +281,10 @@ def _share_twist(turn: Floats, goal: Floats, axis: Floats) -> Floats:
 
 def _unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+
+
+def _is_none(vectors: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True) < _NO_WAY_M)
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

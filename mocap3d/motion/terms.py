@@ -46,8 +46,8 @@ class Problem:
         scale_m: (M,) distance at which an observation begins to be doubted.
         reference: (T, A, 3, 3) rotations that joints are weakly pulled to.
         reference_weight: (A, 3) 1 / std^2 for each component of log(reference^T local), 1 / rad^2.
-        turn_weight: (A,) 1 / std^2 of angular accelerations, 1 / (rad/s^2)^2.
-        root_weight: the same of the root's acceleration, 1 / (m/s^2)^2.
+        turn_weight: (T, A) 1 / std^2 of angular accelerations, 1 / (rad/s^2)^2.
+        root_weight: (T,) the same of the root's acceleration, 1 / (m/s^2)^2.
         limit_weight: 1 / std^2 of what is beyond the limits, 1 / rad^2.
         frame_s: seconds per frame.
         per_frame: what a frame counts: its length over a thirtieth of a second.
@@ -63,7 +63,7 @@ class Problem:
     reference: Floats
     reference_weight: Floats
     turn_weight: Floats
-    root_weight: float
+    root_weight: Floats
     limit_weight: float
     frame_s: float
 
@@ -129,13 +129,11 @@ def linearised(problem: Problem, local: Floats, root_m: Floats, during: slice) -
         root_m: (T, 3).
         during: the frames that may move.
     """
-    around = slice(max(0, during.start - 2), min(len(root_m), during.stop + 2))
-    inside = slice(during.start - around.start, during.stop - around.start)
     same, gradient, cost = _positions(problem, local[during], root_m[during], during)
     _add_reference(problem, local[during], during, same, gradient, cost)
     if problem.limit_weight > 0:
         _add_limits(problem, local[during], same, gradient, cost)
-    next_, after = _add_smoothness(problem, local[around], root_m[around], inside, same, gradient, cost)
+    next_, after = _add_smoothness(problem, local, root_m, during, same, gradient, cost)
     return Blocks(same=same, next=next_, after=after, gradient=gradient, cost=cost)
 
 
@@ -221,33 +219,22 @@ def _add_limits(problem: Problem, local: Floats, same: Floats, gradient: Floats,
 
 
 def _add_smoothness(
-    problem: Problem, local: Floats, root_m: Floats, inside: slice, same: Floats, gradient: Floats, cost: Floats
+    problem: Problem, local: Floats, root_m: Floats, window: slice, same: Floats, gradient: Floats, cost: Floats
 ) -> tuple[Floats, Floats]:
-    """Add accelerations; returns the blocks that couple frames. ``local`` and ``root_m`` reach 2 frames beyond."""
-    n, slots = len(root_m), 1 + len(problem.joints)
-    by_root = np.eye(3) * np.sqrt(problem.root_weight * problem.per_frame) / problem.frame_s**2
-    by_turn = np.sqrt(problem.turn_weight * problem.per_frame) / problem.frame_s**2  # (A,)
+    """Add the accelerations of frames and of two around them; returns the blocks that couple frames."""
+    around = slice(max(0, window.start - 2), min(len(root_m), window.stop + 2))
+    inside = slice(window.start - around.start, window.stop - around.start)
+    n, slots = around.stop - around.start, 1 + len(problem.joints)
     own, coupled, coupled2 = (np.zeros((max(n - k, 0), slots, 3, 3)) for k in range(3))
     slope, frame_cost = np.zeros((n, slots, 3)), np.zeros(n)
     if n > 2:
-        turning = local[:, problem.joints]
-        velocity = log_so3(turning[:-1].swapaxes(-1, -2) @ turning[1:])  # (n - 1, A, 3)
-        forward = inverse_right_jacobian(velocity) * by_turn[:, None, None]
-        first, last = np.empty((n - 2, slots, 3, 3)), np.empty((n - 2, slots, 3, 3))
-        first[:, 0], last[:, 0] = by_root, by_root
-        first[:, 1:], last[:, 1:] = forward[:-1].swapaxes(-1, -2), forward[1:]
-        middle = np.empty((n - 2, slots, 3, 3))
-        middle[:, 0] = -2 * by_root
-        middle[:, 1:] = -(forward[:-1] + forward[1:].swapaxes(-1, -2))
-        residual = np.empty((n - 2, slots, 3))
-        residual[:, 0] = np.diff(root_m, n=2, axis=0) * by_root[0, 0]
-        residual[:, 1:] = np.diff(velocity, axis=0) * by_turn[:, None]
+        residual, *parts = _accelerations(problem, local, root_m, around)
         frame_cost[1:-1] = (residual * residual).sum(axis=(1, 2))
-        parts = (first, middle, last)
         turned = [part.swapaxes(-1, -2) for part in parts]
         for k in range(3):
             own[k : n - 2 + k] += turned[k] @ parts[k]
             slope[k : n - 2 + k] += (turned[k] @ residual[..., None])[..., 0]
+        first, middle, _ = parts
         coupled[: n - 2] += turned[1] @ first
         coupled[1:] += turned[2] @ middle
         coupled2 += turned[2] @ first
@@ -256,3 +243,26 @@ def _add_smoothness(
     gradient += slope[inside].reshape(kept, -1)
     cost += frame_cost[inside]
     return coupled[inside.start : inside.stop - 1], coupled2[inside.start : max(inside.stop - 2, inside.start)]
+
+
+def _accelerations(
+    problem: Problem, local: Floats, root_m: Floats, during: slice
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Weighted accelerations (n - 2, 1 + A, 3) and how three frames in a row move them, (n - 2, 1 + A, 3, 3) each."""
+    scale = np.sqrt(problem.per_frame) / problem.frame_s**2
+    middles = slice(during.start + 1, during.stop - 1)
+    by_root = np.sqrt(problem.root_weight[middles]) * scale  # (n - 2,)
+    by_turn = np.sqrt(problem.turn_weight[middles]) * scale  # (n - 2, A)
+    turning = local[during][:, problem.joints]
+    velocity = log_so3(turning[:-1].swapaxes(-1, -2) @ turning[1:])  # (n - 1, A, 3)
+    forward = inverse_right_jacobian(velocity)
+    shape = (len(by_root), 1 + len(problem.joints), 3)
+    residual, first, middle, last = np.empty(shape), *(np.empty((*shape, 3)) for _ in range(3))
+    residual[:, 0] = np.diff(root_m[during], n=2, axis=0) * by_root[:, None]
+    residual[:, 1:] = np.diff(velocity, axis=0) * by_turn[..., None]
+    last[:, 0] = np.eye(3) * by_root[:, None, None]
+    first[:, 0], middle[:, 0] = last[:, 0], -2 * last[:, 0]
+    np.multiply(forward[:-1].swapaxes(-1, -2), by_turn[..., None, None], out=first[:, 1:])
+    np.multiply(forward[1:], by_turn[..., None, None], out=last[:, 1:])
+    np.negative((first[:, 1:] + last[:, 1:]).swapaxes(-1, -2), out=middle[:, 1:])
+    return residual, first, middle, last

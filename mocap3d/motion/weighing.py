@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,14 +16,17 @@ from mocap3d.base.skeleton import ROOT
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.motion.gauss_newton import GaussNewtonSettings
 from mocap3d.motion.observations import Markers
-from mocap3d.motion.start import StartSettings
+from mocap3d.motion.start import StartSettings, smoothed
+from mocap3d.motion.tangent import log_so3
 from mocap3d.motion.terms import Problem
 
-__all__ = ["BONES_OF_PART", "SolveSettings", "problem_of"]
+__all__ = ["BONES_OF_PART", "SolveSettings", "enlivened", "problem_of"]
 
 Floats = NDArray[np.float64]
 
 _SIDES: Final = ("left", "right")
+_SLOW_S, _AROUND_S = 0.1, 0.3  # standard deviations: what is slow, and for how long around a moment it counts
+_SLOW_SHARE: Final = 0.2  # of usual accelerations is slow
 _FREE: Final = 1e3  # radians: no pull
 
 # Joint -> usual angular acceleration, rad/s^2, and the pull to the reference, radians along x, y, z of the joint (one
@@ -69,6 +72,8 @@ class SolveSettings:
         start: the closed-form start.
         steps: how Gauss-Newton steps, each time it runs.
         smoothness: 1 expects the angular accelerations of everyday motion; 2 half of them; 0 takes every frame alone.
+        liveliness: by how much these accelerations are at least and at most multiplied, joint by joint and moment by
+            moment, where somebody is calm or moves fast; (1, 1) expects the same of everybody.
         position_std_m: error of positions that even a pose with ``std_m`` 0 has: bones are not rigid.
         unknown_std_m: error of positions whose ``std_m`` is NaN.
         wandering_std_m: larger errors count as this one. Those of a lifter (wrists: 14 cm) wander slowly; no smoothing
@@ -87,9 +92,10 @@ class SolveSettings:
     start: StartSettings = field(default_factory=StartSettings)
     steps: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
     smoothness: float = 1.0
+    liveliness: tuple[float, float] = (0.6, 2.0)
     position_std_m: float = 0.005
     unknown_std_m: float = 0.02
-    wandering_std_m: float = 0.03
+    wandering_std_m: float = 0.02
     filled_share: float = 0.05
     doubt_std: float = 3.0
     doubt_m: float = 0.06
@@ -107,6 +113,8 @@ class SolveSettings:
         for name in ("position_std_m", "unknown_std_m", "wandering_std_m", "doubt_std", "doubt_m", "root_mps2"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0 < self.liveliness[0] <= self.liveliness[1]:
+            raise InputError(f"liveliness must be two rising numbers above 0, got {self.liveliness}")
 
 
 def problem_of(
@@ -148,11 +156,37 @@ def problem_of(
         scale_m=np.maximum(settings.doubt_std * std_m, settings.doubt_m),
         reference=reference,
         reference_weight=1 / pull_rad**2,
-        turn_weight=(settings.smoothness / turn_rad) ** 2,
-        root_weight=(settings.smoothness / settings.root_mps2) ** 2,
+        turn_weight=np.tile((settings.smoothness / turn_rad) ** 2, (len(pose), 1)),
+        root_weight=np.full(len(pose), (settings.smoothness / settings.root_mps2) ** 2),
         limit_weight=0.0 if settings.limit_std_rad == 0 else settings.limit_std_rad**-2,
         frame_s=1 / float(pose.fps),
     )
+
+
+def enlivened(problem: Problem, local: Floats, root_m: Floats, settings: SolveSettings) -> Problem:
+    """Expect larger accelerations where somebody moves fast, smaller ones where they are calm.
+
+    How fast that is, is seen in the slow part of a first solution's accelerations, which noise hardly reaches.
+
+    Args:
+        problem: as ``problem_of`` has made it.
+        local: (T, 22, 3, 3) parent_from_joint of the first solution.
+        root_m: (T, 3) of the first solution.
+        settings: ``smoothness`` and ``liveliness``.
+    """
+    if settings.smoothness == 0 or len(root_m) < 3:
+        return problem
+    rate = 1 / problem.frame_s
+    turning = local[:, problem.joints]
+    velocity = log_so3(turning[:-1].swapaxes(-1, -2) @ turning[1:])
+    slow = np.concatenate([np.diff(root_m, n=2, axis=0)[:, None], np.diff(velocity, axis=0)], axis=1) * rate**2
+    slow = smoothed(slow, _SLOW_S * rate)
+    size = np.sqrt(smoothed((slow * slow).sum(axis=-1), _AROUND_S * rate))
+    size = np.pad(size, ((1, 1), (0, 0)), mode="edge")  # (T, 1 + A): as there are frames
+    weight = np.concatenate([problem.root_weight[:, None], problem.turn_weight], axis=1)
+    usual = settings.smoothness / np.sqrt(weight)
+    weight = weight / np.clip(size / (_SLOW_SHARE * usual), *settings.liveliness) ** 2
+    return replace(problem, root_weight=weight[:, 0], turn_weight=weight[:, 1:])
 
 
 def _observed(pose: Pose3D, markers: Markers, settings: SolveSettings) -> tuple[Floats, Floats, Floats]:

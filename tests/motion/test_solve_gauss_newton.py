@@ -36,8 +36,8 @@ def some_problem(seed=0, frames=FRAMES, limits=True):
         scale_m=np.full(count, 1e6),  # no doubt: the quadratic whose derivative Gauss-Newton takes
         reference=turns(rng, (frames, len(JOINTS)), 0.3),
         reference_weight=rng.uniform(0, 5, (len(JOINTS), 3)),
-        turn_weight=rng.uniform(0.0005, 0.005, len(JOINTS)),
-        root_weight=0.01,
+        turn_weight=rng.uniform(0.0005, 0.005, (frames, len(JOINTS))),
+        root_weight=rng.uniform(0.005, 0.02, frames),
         limit_weight=20.0 if limits else 0.0,
         frame_s=1 / 24,
     )
@@ -154,9 +154,9 @@ def test_the_second_derivative_is_gauss_newtons():
     """Catches couplings between frames that the gradient does not have: near a minimum, H is the gradient's slope."""
     problem, local, root_m = some_problem(limits=False)
     at = placed(problem, local, root_m)
-    steady = np.zeros_like(problem.turn_weight)
+    steady, even = np.zeros_like(problem.turn_weight), np.full(FRAMES, 0.02)
     problem = dataclasses.replace(
-        problem, target_m=at.marker_m, reference=local[:, JOINTS], turn_weight=steady, root_weight=0.02
+        problem, target_m=at.marker_m, reference=local[:, JOINTS], turn_weight=steady, root_weight=even
     )
     root_m = root_m[:1] + np.linspace(0, 1, FRAMES)[:, None] * [0.3, 0.1, -0.2]
     problem = dataclasses.replace(problem, target_m=placed(problem, local, root_m).marker_m)
