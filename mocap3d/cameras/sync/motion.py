@@ -49,6 +49,7 @@ class MotionSyncSettings:
         peak_s: offsets nearer than this to the best one are the same answer.
         wild: velocities beyond this many times their median are cut down to it.
         candidates: how many peaks are looked at closely.
+        everywhere: at how many lags, evenly spread, places are compared whatever the velocities say.
         compare_hz: how often places are compared.
         most_moments: how many moments at most.
     """
@@ -60,7 +61,8 @@ class MotionSyncSettings:
     independent_hz: float = 12.0
     peak_s: float = 0.1
     wild: float = 8.0
-    candidates: int = 12
+    candidates: int = 8
+    everywhere: int = 120
     compare_hz: float = 20.0
     most_moments: int = 200
 
@@ -189,36 +191,54 @@ def _compare(
         return None
     table = np.where(np.isfinite(table), table, 0.0)
     places = _Places(first, second, table, lags, settings)
-    apart = round(settings.peak_s * settings.rate_hz)
-    candidates = _candidates(np.where(allowed, table.max(axis=1).sum(axis=0), -np.inf), apart, settings.candidates)
-    found = [places.best_near(int(lags[at]), apart // 2, 3) for at in candidates]
-    found = [one for one in found if np.isfinite(one[1])]
+    found = _looked_at(places, lags, np.where(allowed, table.max(axis=1).sum(axis=0), -np.inf), settings)
     if not found:
         return None
-    misfits, seconds = np.array([value for _, value, _ in found]), np.array([time for _, _, time in found])
-    # The log likelihood ratio of two variances; the middle one of all candidates is what chance gives.
-    told = 0.5 * seconds * settings.independent_hz * np.log(np.median(misfits) / misfits)
+    told = _told(found, settings)
     best = int(np.argmax(told))
     if not told[best] > 0:
         return None
-    others = [told[n] for n in range(len(told)) if abs(found[n][0] - found[best][0]) > apart]
-    alike = 0.5 * seconds[best] * settings.independent_hz * np.log(_ALIKE)
-    sure = np.tanh(max(told[best] - alike - max(others, default=0.0), 0.0) / 2)
-    lag, std = places.refined(found[best][0], apart // 2)
-    return -lag / settings.rate_hz, std / settings.rate_hz, float(sure)
+    apart, (lag, _, seconds) = round(settings.peak_s * settings.rate_hz), found[best]
+    other = max((told[n] for n in range(len(told)) if abs(found[n][0] - lag) > apart), default=0.0)
+    alike = 0.5 * seconds * settings.independent_hz * np.log(_ALIKE)
+    sure = np.tanh(max(told[best] - alike - max(other, 0.0), 0.0) / 2)
+    between, std = places.refined(lag, apart // 2)
+    return -between / settings.rate_hz, std / settings.rate_hz, float(sure)
 
 
-def _candidates(score: Floats, apart: int, count: int) -> list[int]:
-    """Pick the highest peaks, and as many evenly over all that is allowed, to see what chance gives."""
-    allowed = np.flatnonzero(np.isfinite(score))
+def _looked_at(
+    places: _Places, lags: NDArray[np.int64], quick: Floats, settings: MotionSyncSettings
+) -> list[tuple[int, float, float]]:
+    """Lags, misfits and seconds: around the peaks of velocity, and evenly everywhere, closely where that is good."""
+    apart = round(settings.peak_s * settings.rate_hz)
+    inside = np.flatnonzero(np.isfinite(quick))
+    even = inside[:: max(apart, -(-len(inside) // settings.everywhere))]
+    scanned = [one for one in (places.best_near(int(lags[at]), 0, 1) for at in even) if np.isfinite(one[1])]
+    best = [scanned[n][0] for n in np.argsort(-_told(scanned, settings), kind="stable")[: settings.candidates]]
+    peaks = [int(lags[at]) for at in _peaks(quick, apart, settings.candidates)]
+    near = [places.best_near(lag, apart, 3) for lag in [*peaks, *best]]
+    return scanned + [one for one in near if np.isfinite(one[1])]
+
+
+def _told(found: Sequence[tuple[int, float, float]], settings: MotionSyncSettings) -> Floats:
+    """Log likelihood ratios of two variances each: of the usual misfit, which is what chance gives, and its own."""
+    if not found:
+        return np.zeros(0)
+    misfits, seconds = (np.array(column) for column in list(zip(*found, strict=True))[1:])
+    return np.asarray(0.5 * seconds * settings.independent_hz * np.log(np.median(misfits) / misfits))
+
+
+def _peaks(score: Floats, apart: int, count: int) -> list[int]:
+    """The highest local maxima; -inf is nowhere."""
+    padded = np.concatenate([[-np.inf], score, [-np.inf]])
+    tops = np.flatnonzero(np.isfinite(score) & (score >= padded[:-2]) & (score >= padded[2:]))
     chosen: list[int] = []
-    left = score.copy()
-    while len(chosen) < count and np.isfinite(left).any():
-        at = int(np.argmax(left))
-        chosen.append(at)
-        left[max(at - apart, 0) : at + apart + 1] = -np.inf
-    spread = allowed[np.linspace(0, len(allowed) - 1, count).round().astype(int)]
-    return chosen + [int(at) for at in spread if min(abs(at - other) for other in chosen) > apart]
+    for at in tops[np.argsort(-score[tops], kind="stable")]:
+        if all(abs(at - other) > apart for other in chosen):
+            chosen.append(int(at))
+        if len(chosen) == count:
+            break
+    return chosen
 
 
 class _Places:
