@@ -2,6 +2,8 @@
 
     PYTHON_WITH_BPY scripts/render_imports_with_blender.py walk.fbx walk.glb walk.bvh picture.png [--samples 48]
 
+docs/blender.png is what this makes of ``mocap3d demo`` (walk.fbx walk.glb walk.bvh), reduced to 256 colours.
+
 Every file is imported with the settings that Blender offers. A file with a mesh is drawn as its mesh, one without as
 its bones, which Blender shows in its window but never renders. The name of each file lies on the floor.
 """
