@@ -42,14 +42,14 @@ class CornerFinder:
 
     def _markers(self, dictionary: Any) -> Any:
         aruco, board = self._cv2.aruco, self.board
+        needed = board.columns * board.rows // (2 if board.kind == "charuco" else 1)
+        if needed > len(dictionary.bytesList):
+            raise InputError(f"the dictionary {board.dictionary} has too few markers for {board.label}")
         settings = aruco.DetectorParameters()
         if board.kind == "aprilgrid":
             settings.cornerRefinementMethod = aruco.CORNER_REFINE_SUBPIX
             return aruco.ArucoDetector(dictionary, settings)
-        try:
-            pattern = aruco.CharucoBoard((board.columns, board.rows), board.square_m, board.marker_m, dictionary)
-        except self._cv2.error as error:
-            raise InputError(f"the dictionary {board.dictionary} has too few markers for {board.label}") from error
+        pattern = aruco.CharucoBoard((board.columns, board.rows), board.square_m, board.marker_m, dictionary)
         pattern.setLegacyPattern(board.legacy)
         return aruco.CharucoDetector(pattern, aruco.CharucoParameters(), settings)
 

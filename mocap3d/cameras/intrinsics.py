@@ -189,7 +189,7 @@ def lens_from_views(
     """
     if model not in ("brown-conrady", "fisheye"):
         raise InputError(f"model must be brown-conrady or fisheye, got {model!r}")
-    views = chosen(seen, board, size_wh_px, MOST_VIEWS)
+    views = chosen([item for item in seen if _spans(board, item)], board, size_wh_px, MOST_VIEWS)
     if len(views) < _LEAST_VIEWS:
         raise CalibrationError(
             f"{name}: the board is in {len(views)} pictures; at least {_LEAST_VIEWS} are needed, and 15 from different "
@@ -197,14 +197,22 @@ def lens_from_views(
         )
     covered = coverage((item.view for item in views), size_wh_px)
     problem = _Lens(views=tuple(views), board=board, name=name)
-    found = problem.solved(_started(problem, size_wh_px, model))
-    left_out, kept = problem.outliers(found), problem
-    if left_out and len(views) - len(left_out) >= _LEAST_VIEWS:
-        kept = replace(problem, views=tuple(item for item in views if item.frame not in left_out))
-        found = kept.solved(found.cameras[0])
-    else:
-        left_out = ()
+    kept, found = problem.solved(_started(problem, size_wh_px, model))
+    fitting = [item for item in kept.views if item.frame not in kept.outliers(found)]
+    if _LEAST_VIEWS <= len(fitting) < len(kept.views):
+        kept, found = replace(kept, views=tuple(fitting)).solved(found.cameras[0])
+    taken = {item.frame for item in kept.views}
+    left_out = tuple(item.frame for item in views if item.frame not in taken)
     return _believed(kept, found, covered, left_out)
+
+
+def _spans(board: Board, item: SeenBoard) -> bool:
+    """Whether the corners are more than a row of the board: a line says nothing about its tilt."""
+    points = board.points_m[item.view.ids, :2]
+    if len(points) < 4:
+        return False
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(spread[1] > 0.1 * spread[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,16 +237,32 @@ class _Lens:
             xy_px=np.concatenate([item.view.xy_px for item in self.views]),
         )
 
-    def adjusted(self, camera: Camera, free: Sequence[str], steps: int, poses: Floats | None = None) -> Adjusted:
-        """Lens and board poses together; poses start from the lens when None."""
-        if poses is None:
-            poses = np.stack([board_pose(camera, self.board, item.view) for item in self.views])
+    def posed(self, camera: Camera) -> tuple[_Lens, Floats]:
+        """The views that this lens can explain somehow, and the board's poses in them.
+
+        Raises:
+            CalibrationError: they are few.
+        """
+        views, poses = [], []
+        for item in self.views:
+            try:
+                poses.append(board_pose(camera, self.board, item.view))
+            except CalibrationError:
+                continue
+            views.append(item)
+        if len(views) < max(_LEAST_VIEWS, len(self.views) / 2):
+            raise CalibrationError(f"{self.name}: no lens puts the corners where they are: is it {self.board.label}?")
+        return replace(self, views=tuple(views)), np.stack(poses)
+
+    def adjusted(self, camera: Camera, poses: Floats, free: Sequence[str], steps: int) -> Adjusted:
+        """Lens and board poses together."""
         return adjust_boards([camera], poses, self.sights(), free=free, robust_px=1.5, max_steps=steps)
 
-    def solved(self, camera: Camera) -> Adjusted:
+    def solved(self, camera: Camera) -> tuple[_Lens, Adjusted]:
         """From a rough start to everything free."""
-        rough = self.adjusted(camera, ("zoom", "k1"), 20)
-        return self.adjusted(rough.cameras[0], ("focal", "principal", "distortion"), 60, rough.points_m)
+        own, poses = self.posed(camera)
+        rough = own.adjusted(camera, poses, ("zoom", "k1"), 20)
+        return own, own.adjusted(rough.cameras[0], rough.points_m, ("focal", "principal", "distortion"), 60)
 
     def rms_of_views(self, found: Adjusted) -> Floats:
         """(V,) pixels."""
@@ -260,18 +284,21 @@ def _started(problem: _Lens, size_wh_px: tuple[int, int], model: Model) -> Camer
     zhang = _zhang(problem, centre)
     count = 4 if model == "fisheye" or len(problem.views) < 12 else 5
     best: tuple[float, Camera] | None = None
+    refused: CalibrationError | None = None
     for focal in [*([zhang] if zhang is not None else []), *(guess * longer for guess in _GUESSES)]:
         K = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1.0]])
         camera = Camera(name=problem.name, size_wh_px=size_wh_px, K=K, model=model, distortion=np.zeros(count))
         try:
-            tried = problem.adjusted(camera, ("zoom", "k1"), 8)
-        except CalibrationError:
+            own, poses = problem.posed(camera)
+        except CalibrationError as error:
+            refused = error
             continue
-        cost = float(np.median(problem.rms_of_views(tried)))
+        tried = own.adjusted(camera, poses, ("zoom", "k1"), 8)
+        cost = float(np.median(own.rms_of_views(tried))) * (len(problem.views) / len(own.views)) ** 2
         if best is None or cost < best[0]:
             best = (cost, tried.cameras[0])
     if best is None:
-        raise CalibrationError(f"{problem.name}: no lens puts the corners where they are: is it this board?")
+        raise refused or CalibrationError(f"{problem.name}: no lens fits")
     return best[1]
 
 
