@@ -1,8 +1,9 @@
 """Which cameras agree about a point: triangulation that some views may be wrong about, all points at once.
 
-Nearly all points are seen alike by all their cameras, and the closed form is the answer. Only for the others every pair
-of cameras proposes a point; the one that most views agree with wins, and a few reweighted rounds take in what agrees
-with it. A view that agrees keeps its whole say, so that nothing is lost where there are only small errors.
+Nearly all points are seen alike by all their cameras, and the closed form is the answer. Mostly one view is wrong, the
+one furthest off, and without it all others agree. Only for the rest every pair of cameras proposes a point; the one
+that most views agree with wins, and reweighted rounds take in what agrees with it. A view that agrees keeps its whole
+say, so that nothing is lost where there are only small errors.
 
 Two views can agree by chance, three hardly. Where only two do, what was found shortly before and after has a say in
 which pair is believed (``find_points_near``).
@@ -34,7 +35,7 @@ Floats = NDArray[np.float64]
 
 AGREES, DISAGREES = 3.0, 6.0
 """Standard deviations up to which a view keeps its whole say, and from which on it has none."""
-ROUNDS = 3
+ROUNDS = 2
 _AT_ONCE = 16384  # points whose arrays stay in the processor's cache
 _MOST_PAIRS = 28  # of eight cameras; of more, those that look across each other
 
@@ -116,8 +117,26 @@ def _find_some(poses: Floats, rays: Floats, weight: Floats) -> tuple[Floats, Flo
     say = seen.astype(np.float64)
     unsure = np.flatnonzero((~(off <= AGREES) & seen).any(axis=0) & (seen.sum(axis=0) >= 2))
     if len(unsure):
+        without, found_m = _without_worst(poses, rays[:, :, unsure], weight[:, unsure], off[:, unsure])
+        settled = without.any(axis=0)
+        xyz_m[unsure[settled]], say[:, unsure[settled]] = found_m[settled], without[:, settled]
+        unsure = unsure[~settled]
+    if len(unsure):
         xyz_m[unsure], say[:, unsure] = _most_agreed(poses, rays[:, :, unsure], weight[:, unsure], None)
     return _without_lost(xyz_m, say)
+
+
+def _without_worst(poses: Floats, rays: Floats, weight: Floats, off: Floats) -> tuple[Floats, Floats]:
+    """What say (C, N) views have if one of four or more is plainly wrong and the others agree, 0 if not; and points."""
+    every = np.arange(rays.shape[2])
+    worst = np.where(weight > 0, np.nan_to_num(off, nan=np.inf), -1.0).argmax(axis=0)
+    others = weight.copy()
+    others[worst, every] = 0.0
+    xyz_m = solve_rays(poses, rays, others)
+    off = errors(poses, rays, weight, xyz_m)
+    agree = ((off <= AGREES) | ~(others > 0)).all(axis=0) & ((others > 0).sum(axis=0) >= 3)
+    settled = agree & ~(off[worst, every] < DISAGREES)
+    return np.where((others > 0) & settled, 1.0, 0.0), xyz_m
 
 
 def _without_lost(xyz_m: Floats, say: Floats) -> tuple[Floats, Floats]:

@@ -78,8 +78,14 @@ def rays_of(cameras: Sequence[Camera], xy_px: ArrayLike) -> tuple[Floats, Floats
         of the lens's magnification of areas, tangential terms aside.
     """
     pixels = np.asarray(xy_px, np.float64)
-    rays = np.stack([px_to_rays(camera, xy)[:, :2].T for camera, xy in zip(cameras, pixels, strict=True)])
-    scale = np.stack([_px_per_ray(camera, uv) for camera, uv in zip(cameras, rays, strict=True)])
+    rays, scale = np.empty((len(pixels), 2, pixels.shape[1])), np.empty(pixels.shape[:2])
+    for camera, xy, uv, px_per_ray in zip(cameras, pixels, rays, scale, strict=True):
+        if _is_bent(camera):
+            uv[:] = px_to_rays(camera, xy)[:, :2].T
+        else:
+            np.divide(xy[:, 1] - camera.K[1, 2], camera.K[1, 1], out=uv[1])
+            np.divide(xy[:, 0] - camera.K[0, 2] - camera.K[0, 1] * uv[1], camera.K[0, 0], out=uv[0])
+        px_per_ray[:] = _px_per_ray(camera, uv)
     return rays, scale
 
 
@@ -193,11 +199,11 @@ def _checked(cameras: Sequence[Camera], xy_px: ArrayLike, weight: ArrayLike | No
     return pixels, weights
 
 
-def _px_per_ray(camera: Camera, rays: Floats) -> Floats:
+def _px_per_ray(camera: Camera, rays: Floats) -> Floats | float:
     """(N,) square root of the area of a pixel's image, from a table over the distance from the axis."""
     focal_px = float(np.sqrt(camera.K[0, 0] * camera.K[1, 1]))
     if not _is_bent(camera):
-        return np.full(rays.shape[1], focal_px)
+        return focal_px
     r = np.hypot(rays[0], rays[1])
     farthest = float(np.nanmax(r, initial=1e-3)) * 1.01
     grid = np.linspace(0.0, farthest, _TABLE)

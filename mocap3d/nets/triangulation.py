@@ -96,9 +96,22 @@ class _Solver:
         say = seen.double()
         unsure = torch.nonzero((~(off <= AGREES) & seen).any(dim=0) & (seen.sum(dim=0) >= 2))[:, 0]
         if len(unsure):
+            without, found = self._without_worst(uv[:, :, unsure], weight[:, unsure], off[:, unsure])
+            settled = without.any(dim=0)
+            xyz[:, unsure[settled]], say[:, unsure[settled]] = found[:, settled], without[:, settled].double()
+            unsure = unsure[~settled]
+        if len(unsure):
             xyz[:, unsure], say[:, unsure] = self._most_agreed(uv[:, :, unsure], weight[:, unsure])
         lost = torch.isnan(xyz).any(dim=0) | ((say > 0).sum(dim=0) < 2)
         return torch.where(lost, torch.nan, xyz + self._origin), torch.where(lost, 0.0, say)
+
+    def _without_worst(self, uv: Tensor, weight: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
+        worst = torch.where(weight > 0, torch.nan_to_num(off, nan=torch.inf), -1.0).argmax(dim=0, keepdim=True)
+        others = weight.scatter(0, worst, 0.0)
+        xyz = self._solve(range(len(uv)), uv, others, rounds=2)
+        off = self._errors(uv, weight, xyz)
+        agree = ((off <= AGREES) | ~(others > 0)).all(dim=0) & ((others > 0).sum(dim=0) >= 3)
+        return (others > 0) & (agree & ~(off.gather(0, worst)[0] < DISAGREES)), xyz
 
     def _most_agreed(self, uv: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         seen = weight > 0
