@@ -60,7 +60,7 @@ def test_a_wrong_detection_is_left_out():
     seen = [item for item in _seen(camera) if len(item.view.ids) > 20]
     spoiled = seen[3].view
     seen[3] = SeenBoard(
-        frame=3,
+        frame=333,
         view=replace(
             spoiled, xy_px=spoiled.xy_px + np.random.default_rng(7).normal(0, 15, (54, 2))[: len(spoiled.ids)]
         ),
