@@ -120,9 +120,10 @@ def cameras_from_people(
     cameras, links = _linked(told, lenses)
     people = _persons(views, links)
     seen = [tuple(None if n is None else views[c][n].pose2d for c, n in enumerate(members)) for members in people]
-    free = ("pose", "zoom") if chosen.refine_focal else ("pose",)
+    zoom = ("zoom",) if chosen.refine_focal else ()
+    free = [("pose", *zoom) if c else zoom for c in range(len(cameras))]  # the first is where it is
     priors = Priors(log_focal=chosen.focal_std) if chosen.refine_focal else None
-    cameras = _adjusted(cameras, seen, chosen, free, priors, fixed=(0,))
+    cameras = _adjusted(cameras, seen, chosen, free, priors)
     poses = [_triangulated(cameras, own) for own in seen]
     contacts = [_contacts(views, members) for members in people]
     placement = place_in_world(cameras, poses, contacts=contacts, height_m=height_m, distance_m=distance_m)
@@ -166,7 +167,7 @@ def refine_from_people(
         rotation_rad=float(np.radians(3)), translation_m=0.1, principal_px=30.0, log_focal=0.02, distortion=0.02
     )
     before = _residual_px(cameras, people)
-    moved = _adjusted(tuple(cameras), people, chosen, free, known, fixed=())
+    moved = _adjusted(tuple(cameras), people, chosen, free, known)
     return Refined(
         cameras=moved,
         before_px=before,
@@ -218,9 +219,8 @@ def _adjusted(
     cameras: tuple[Camera, ...],
     people: Sequence[Sequence[Pose2D | None]],
     settings: PeopleSettings,
-    free: Sequence[str],
+    free: Sequence[str] | Sequence[Sequence[str]],
     priors: Priors | None,
-    fixed: Sequence[int],
 ) -> tuple[Camera, ...]:
     xy_px, weight = _sights(cameras, people, settings)
     for round_ in range(settings.rounds):
@@ -242,7 +242,6 @@ def _adjusted(
                 weight=weight[:, used][camera, point],
             ),
             free=free,
-            fixed=fixed,
             robust_px=settings.robust_std,
             loss="huber" if round_ == 0 else "cauchy",
             priors=priors,
@@ -282,7 +281,7 @@ def _triangulated(cameras: Sequence[Camera], own: Sequence[Pose2D | None]) -> Po
         typical = np.nanmedian(off) if np.isfinite(off).any() else 1.0
         weight = np.where(np.isfinite(off), weight / (1 + (np.nan_to_num(off) / (4 * typical + 1e-9)) ** 2), 0.0)
     views = ((weight > 0) & np.isfinite(off)).sum(axis=0)
-    known = np.isfinite(points).all(axis=-1)
+    known = np.asarray(np.isfinite(points).all(axis=-1))
     first = next(pose for pose in own if pose is not None)
     return Pose3D(
         xyz_m=np.where(known[..., None], points, np.nan),

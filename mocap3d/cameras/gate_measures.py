@@ -149,7 +149,7 @@ class Scene:
         points = triangulate(self.cameras, self.xy_px, weight)
         xy = self.xy_px[c][:, list(self.skeleton.mirror)].copy()
         xy[..., 0] = camera.size_wh_px[0] - 1 - xy[..., 0]
-        return _median(np.linalg.norm(xy - project(camera, points)[0], axis=-1)) / self.size_px[c]
+        return _median(np.linalg.norm(xy - project(camera, points)[0], axis=-1)) / float(self.size_px[c])
 
     def late_s(self) -> Floats:
         """(C,) how much later than the others each camera shows things, as far as small lags explain the residuals."""

@@ -251,9 +251,8 @@ def _standing(
 def _lower(ankles: Floats, up: Floats) -> Floats:
     """(T, 3) of both ankles (T, 2, 3) the lower one along ``up``; NaN where one is missing."""
     height = ankles @ up
-    return np.where((height[:, 0] <= height[:, 1])[:, None], ankles[:, 0], ankles[:, 1]) + 0 * height.sum(
-        axis=1, keepdims=True
-    )
+    lower = np.where((height[:, 0] <= height[:, 1])[:, None], ankles[:, 0], ankles[:, 1])
+    return np.where(np.isfinite(height).all(axis=1, keepdims=True), lower, np.nan)
 
 
 def _level(
@@ -277,7 +276,8 @@ def _level(
         raise CalibrationError("nobody's ankles were seen by two cameras: film the feet too")
     first = np.array([0.0, 0.0, np.median(feet @ start) / size])
     solved = least_squares(residuals, first, method="lm")
-    covariance = np.linalg.pinv(solved.jac.T @ solved.jac)[:2, :2]
+    jacobian = np.asarray(solved.jac)
+    covariance = np.linalg.pinv(jacobian.T @ jacobian)[:2, :2]
     spread = float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
     return up_of(solved.x), float((solved.x[2] - _ANKLE_OF_STATURE) * size), spread
 
