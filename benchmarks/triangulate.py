@@ -39,8 +39,8 @@ from numpy.typing import NDArray  # noqa: E402
 from rigs_of_cameras import BROWN, pixels, ring  # noqa: E402
 
 from mocap3d import Camera  # noqa: E402
-from mocap3d.base.consensus import find_points  # noqa: E402
-from mocap3d.base.triangulation import rays_of, triangulate  # noqa: E402
+from mocap3d.base.consensus import triangulate_robust  # noqa: E402
+from mocap3d.base.triangulation import triangulate  # noqa: E402
 
 Floats = NDArray[np.float64]
 
@@ -152,9 +152,7 @@ def seen_by(cameras: Sequence[Camera], truth: Floats) -> Floats:
 
 def ours_robust(cameras: Sequence[Camera], xy_px: Floats, weight: Floats) -> Floats:
     """Lenses undone, weighted, views that disagree left out."""
-    rays, px_per_ray = rays_of(cameras, xy_px)
-    poses = np.stack([camera.cam_from_world[:3] for camera in cameras])
-    return find_points(poses, rays, weight * (px_per_ray / NOISE_PX) ** 2)[0]
+    return triangulate_robust(cameras, xy_px, weight, std_px=NOISE_PX)[0]
 
 
 def svd_loop(cameras: Sequence[Camera], xy_px: Floats, weight: Floats) -> Floats:

@@ -11,13 +11,16 @@ which pair is believed (``find_points_near``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mocap3d.base.triangulation import solve_rays
+from mocap3d.base.camera import Camera
+from mocap3d.base.errors import InputError
+from mocap3d.base.triangulation import rays_of, solve_rays
 
 __all__ = [
     "AGREES",
@@ -29,6 +32,7 @@ __all__ = [
     "errors",
     "find_points",
     "find_points_near",
+    "triangulate_robust",
 ]
 
 Floats = NDArray[np.float64]
@@ -36,7 +40,7 @@ Floats = NDArray[np.float64]
 AGREES, DISAGREES = 3.0, 6.0
 """Standard deviations up to which a view keeps its whole say, and from which on it has none."""
 ROUNDS = 2
-_AT_ONCE = 16384  # points whose arrays stay in the processor's cache
+_AT_ONCE = 65536  # points; the few that are unsure then still come in long arrays
 _MOST_PAIRS = 28  # of eight cameras; of more, those that look across each other
 
 
@@ -59,6 +63,39 @@ class Expected:
     def some(self, points: NDArray[np.int64]) -> Expected:
         """Take some of the points."""
         return Expected(xyz_m=self.xyz_m[points], std_m=self.std_m[points])
+
+
+def triangulate_robust(
+    cameras: Sequence[Camera], xy_px: ArrayLike, weight: ArrayLike | None = None, *, std_px: float
+) -> tuple[Floats, Floats]:
+    """Triangulate where some views are wrong, straight from pixels.
+
+    Args:
+        cameras: C cameras with poses in one world.
+        xy_px: (C, N, 2) pixels, NaN where not seen; distortion is undone exactly.
+        weight: (C, N) at least 0, inverse variances up to a factor; None: all alike.
+        std_px: error of a pixel of weight 1, along x and along y.
+
+    Returns:
+        (N, 3) world metres, NaN where no two views agree; and (C, N) what say each view had, 0 to 1.
+
+    Raises:
+        InputError: fewer than two cameras, or shapes that do not fit.
+    """
+    pixels = np.asarray(xy_px, np.float64)
+    if len(cameras) < 2 or pixels.ndim != 3 or pixels.shape[::2] != (len(cameras), 2):
+        raise InputError(f"xy_px must be (C, N, 2) for C cameras, at least 2; got {pixels.shape} for {len(cameras)}")
+    weights = np.ones(pixels.shape[:2]) if weight is None else np.asarray(weight, np.float64)
+    if weights.shape != pixels.shape[:2] or not (weights >= 0).all():
+        raise InputError(f"weight must be at least 0 and have shape {pixels.shape[:2]}, got {weights.shape}")
+    poses = np.stack([camera.cam_from_world[:3] for camera in cameras])
+    xyz_m, say = np.empty((pixels.shape[1], 3)), np.empty(pixels.shape[:2])
+    for start in range(0, len(xyz_m), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        rays, px_per_ray = rays_of(cameras, pixels[:, some])
+        px_per_ray /= std_px
+        xyz_m[some], say[:, some] = _find_some(poses, rays, weights[:, some] * px_per_ray * px_per_ray)
+    return xyz_m, say
 
 
 def find_points(cam_from_world: Floats, rays: Floats, weight: Floats) -> tuple[Floats, Floats]:

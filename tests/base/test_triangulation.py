@@ -11,6 +11,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.camera import Camera
+from mocap3d.base.consensus import triangulate_robust
 from mocap3d.base.errors import InputError
 from mocap3d.base.triangulation import covariance_m2, px_per_m, reprojection_px, triangulate
 
@@ -162,3 +163,16 @@ def test_negative_weights_are_refused() -> None:
     """Catches a weight that pushes points away from a ray."""
     with pytest.raises(InputError, match="at least 0"):
         triangulate(ring(2), np.zeros((2, 1, 2)), [[1.0], [-1.0]])
+
+
+def test_robust_through_lenses_in_pieces():
+    """Catches pieces of a long list that are put together wrongly, and views that are wrong and keep their say."""
+    cameras, truth = ring(4, lens=BROWN), some_points(20_000)
+    seen = shown(cameras, truth)
+    wrong = np.arange(20_000) % 7 == 3
+    seen[2, wrong] += 80.0
+    seen[0, ::11] = np.nan
+    found, say = triangulate_robust(cameras, seen, std_px=1.0)
+    np.testing.assert_allclose(found, truth, atol=1e-6)
+    np.testing.assert_array_equal(say[2] == 0, wrong)
+    np.testing.assert_array_equal(say[0] == 0, np.isnan(seen[0, :, 0]))

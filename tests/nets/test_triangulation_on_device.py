@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rigs_of_cameras import BROWN, FISHEYE, pixels, ring
 
-from mocap3d.base.consensus import find_points
+from mocap3d.base.consensus import triangulate_robust
 from mocap3d.base.errors import InputError
-from mocap3d.base.triangulation import rays_of, triangulate
+from mocap3d.base.triangulation import triangulate
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 LENSES = {"pinhole": (), "brown": BROWN, "fisheye": FISHEYE}
@@ -46,9 +46,7 @@ def test_robust_is_as_in_numpy(count, device):
     from mocap3d.nets.triangulation import triangulate_on_device
 
     cameras, seen, weight = some_views(count, BROWN, 0.15)
-    rays, px_per_ray = rays_of(cameras, seen)
-    poses = np.stack([camera.cam_from_world[:3] for camera in cameras])
-    expected, expected_say = find_points(poses, rays, weight * (px_per_ray / 2.0) ** 2)
+    expected, expected_say = triangulate_robust(cameras, seen, weight, std_px=2.0)
     found, say = triangulate_on_device(cameras, seen, weight, std_px=2.0, device=device)
     np.testing.assert_allclose(found, expected, atol=1e-8)
     np.testing.assert_allclose(say, expected_say, atol=1e-6)
@@ -62,3 +60,5 @@ def test_what_does_not_fit_is_refused():
     for cameras, shape, weight in ((1, (1, 5, 2), None), (2, (3, 5, 2), None), (2, (2, 5, 2), np.ones((2, 4)))):
         with pytest.raises(InputError):
             triangulate_on_device(ring(2)[:cameras], np.zeros(shape), weight, device="cpu")
+        with pytest.raises(InputError):
+            triangulate_robust(ring(2)[:cameras], np.zeros(shape), weight, std_px=1.0)
