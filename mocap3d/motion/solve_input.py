@@ -19,15 +19,16 @@ from mocap3d.base.skeletons import HUMANOID_22, SKELETONS
 __all__ = ["checked_frame", "checked_shares", "of_table", "refuse_unsolvable"]
 
 _STATURES_M: Final = (0.3, 3.0)
-_REACHES: Final = (0.03, 2.0)  # least and most distance of a joint from the middle of the body, in statures
+_FASTEST: Final = 100_000  # frames per second, as of glTF files
+_REACHES: Final = (0.03, 2.0)  # least and most distance of a joint from the middle, along an axis, in statures
 
 
 def refuse_unsolvable(pose: object, rig: object, height_m: object) -> None:
     """Refuse what no motion could be made of.
 
     Raises:
-        InputError: no `Pose3D` in the world, nothing seen in it, joints that are no body of that height (millimetres
-            for metres, all at one place), another rig than the humanoid, or no stature.
+        InputError: no `Pose3D` in the world, nothing seen in it, no frame rate of a clip, joints that are no body of
+            that height (millimetres for metres, all at one place), another rig than the humanoid, or no stature.
     """
     if not isinstance(pose, Pose3D):
         raise InputError(f"solve needs joints as a Pose3D, got {type(pose).__name__}")
@@ -44,13 +45,15 @@ def refuse_unsolvable(pose: object, rig: object, height_m: object) -> None:
         raise InputError("solve needs joints that were seen: there is no value in any frame")
     if not (pose.confidence > 0).any():
         raise InputError("solve needs joints that were seen: all have confidence 0, which means filled in, not seen")
+    if pose.fps > _FASTEST:
+        raise InputError(f"solve takes up to {_FASTEST} frames per second, got {float(pose.fps):g}")
     _refuse_other_units(pose, _reach_m(rig) if rig is not None else float(height_m))
 
 
 def _refuse_other_units(pose: Pose3D, stature_m: float) -> None:
     seen = np.where((pose.confidence > 0)[..., None], pose.xyz_m, np.nan)[:, (pose.confidence > 0).any(axis=0)]
     seen = seen[np.isfinite(seen).any(axis=(1, 2))]
-    away_m = np.linalg.norm(seen - np.nanmean(seen, axis=1, keepdims=True), axis=-1)
+    away_m = np.abs(seen - np.nanmean(seen, axis=1, keepdims=True)).max(axis=-1)
     reach_m = float(np.nanmedian(away_m, axis=0).max())
     least, most = (share * stature_m for share in _REACHES)
     if seen.shape[1] > 1 and not least <= reach_m <= most:
