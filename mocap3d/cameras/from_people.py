@@ -245,7 +245,7 @@ def _adjusted(
             robust_px=settings.robust_std,
             loss="huber" if round_ == 0 else "cauchy",
             priors=priors,
-            max_steps=60,
+            max_steps=25 if round_ < settings.rounds - 1 else 60,
         )
         cameras = adjusted.cameras
     return cameras

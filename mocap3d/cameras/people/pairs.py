@@ -44,6 +44,7 @@ _RAY_STD: Final = 0.004  # of a detected joint, in the plane z = 1: about 4 px a
 _TURN_STD_RAD: Final = 0.25  # how far the rotation may be from what the bodies say
 _MOST_MOMENTS: Final = 150
 _LEAST_RAYS: Final = 40
+_MOST_RAYS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -198,6 +199,8 @@ def _from_turn(turn: Floats, rays: Sequence[tuple[Floats, Floats, Floats]]) -> t
     if not rays:
         return None
     a, b, weight = (np.concatenate(parts) for parts in zip(*rays, strict=True))
+    some = slice(None, None, max(1, len(weight) // _MOST_RAYS))
+    a, b, weight = a[some], b[some], weight[some]
     shift = _shift(turn, a, b, weight)
     first = np.concatenate([np.zeros(3), shift])
 
