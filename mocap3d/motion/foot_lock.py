@@ -41,7 +41,7 @@ from mocap3d.base.rotations import wxyz_conjugate, wxyz_multiply, wxyz_rotate
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_places import foot_places, resting_place
 from mocap3d.motion.foot_targets import FootTarget, sole_length_m
-from mocap3d.motion.leg_ik import LegChain, bent_legs, hips_drop_m, reachable, with_turns
+from mocap3d.motion.leg_ik import LegChain, bent_legs, hips_drop_m, reachable, short_m, with_turns
 from mocap3d.motion.leg_limits import LegRanges
 
 __all__ = ["STRENGTHS", "FootLockSettings", "Strength", "lock_feet"]
@@ -72,6 +72,8 @@ class FootLockSettings:
             frames) from its place: it slides.
         most_speed_mps: "auto" leaves all contacts alone where what stands moves on faster than this, on average
             over all contacts (a second of them at least): a treadmill. Slower ones look like errors of a video: held.
+        most_reach_m: "auto" lets a contact begin later or end sooner where the hips would have to go down by more than
+            this for the leg to reach: runners in noisy motion seem to stand longer than they can.
         least_sure: "auto" leaves a contact alone that is nowhere as sure as this.
     """
 
@@ -80,6 +82,7 @@ class FootLockSettings:
     hips_drop_m: float = 0.10
     most_drift_m: float = 0.08
     most_speed_mps: float = 0.15
+    most_reach_m: float = 0.03
     least_sure: float = 0.6
 
     def __post_init__(self) -> None:
@@ -137,14 +140,22 @@ def lock_feet(
     points = [_heel_and_toe(leg, world_m, world_wxyz) for leg in both]
     chains = [_chain(leg, world_m, world_wxyz) for leg in both]
     rate, targets = float(motion.fps), []
+
+    def aim(leg: Leg, points_m: Floats, support_m: Floats, stands: Flags) -> FootTarget:
+        places = foot_places(points_m, stands, support_m, sole_length_m(leg), rate)
+        return FootTarget(leg, world_m, world_wxyz, places, support_m, rate, chosen.fade_s)
+
     carried = strength == "auto" and _is_carried(np.concatenate(points, axis=1), sure, rate, chosen)
     for k, leg in enumerate(both):
         part = slice(2 * k, 2 * k + 2)
         stands = (sure[:, part] >= 0.5) & (not carried)
         if strength == "auto" and not carried:
             stands = _without_slides(points[k], sure[:, part], rate, chosen)
-        places = foot_places(points[k], stands, heights_m[:, part], sole_length_m(leg), rate)
-        targets.append(FootTarget(leg, world_m, world_wxyz, places, heights_m[:, part], rate, chosen.fade_s))
+        target = aim(leg, points[k], heights_m[:, part], stands)
+        if strength == "auto":
+            within = _within_reach(stands, short_m(chains[k], target.ankle_m), chosen.most_reach_m)
+            target = target if np.array_equal(within, stands) else aim(leg, points[k], heights_m[:, part], within)
+        targets.append(target)
     return _reached(motion, world_wxyz, both, chains, targets, roles, chosen)
 
 
@@ -174,6 +185,17 @@ def _without_slides(points: Floats, contacts: Floats, fps: float, settings: Foot
             calm = float(np.quantile(drift, 0.9)) <= settings.most_drift_m
             stands[start:stop, k] = sure and calm
     return stands
+
+
+def _within_reach(stands: Flags, short: Floats, most_m: float) -> Flags:
+    """The contacts (T, 2) of one foot without what the leg does not reach by far at their beginnings and ends."""
+    within = stands.copy()
+    for k in (0, 1):
+        for start, stop in runs(stands[:, k]):
+            reached = np.flatnonzero(short[start:stop] <= most_m)
+            first, last = (start + reached[0], start + reached[-1] + 1) if len(reached) else (stop, stop)
+            within[start:first, k] = within[last:stop, k] = False
+    return within
 
 
 def _is_carried(points: Floats, contacts: Floats, fps: float, settings: FootLockSettings) -> bool:

@@ -323,6 +323,25 @@ def test_hips_go_lower_where_a_thigh_cannot_turn_further() -> None:
     assert np.abs(soles(stuck)[..., 1][motion.contacts >= 0.5]).max() > 0.005  # it is the hips that make up for it
 
 
+def test_auto_lets_go_what_the_leg_does_not_reach() -> None:
+    """Catches contacts that are found too long, for which the whole body would go down by 10 cm."""
+    motion = walk(step_m=0.5, hips_m=0.825).motion
+    contacts = motion.contacts.copy()
+    for k in range(4):
+        edges = np.flatnonzero(np.diff(contacts[:, k]) > 0)
+        for edge in edges:
+            contacts[max(edge - 4, 0) : edge + 1, k] = 1.0
+    long = replace(motion, contacts=contacts)
+    drops = {}
+    for strength in ("auto", "strong"):
+        locked = lock_feet(long, strength=strength, settings=FootLockSettings(most_drift_m=1.0))
+        drops[strength] = (motion.root_m - locked.root_m)[:, 1].max()
+        stands = motion.contacts >= 0.5
+        assert np.abs(soles(locked)[..., 1][stands]).max() < 0.01
+    assert drops["auto"] <= 0.031
+    assert drops["strong"] > 0.05
+
+
 def test_toes_of_rigid_feet_bend_without_pulling_the_hips_down() -> None:
     """Catches toes laid flat at once under a foot that was lifted with straight toes: ankle and hips went down 2 cm."""
     motion = walk(step_m=0.5, hips_m=0.825).motion
