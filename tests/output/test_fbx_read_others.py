@@ -183,6 +183,24 @@ def test_a_take_begins_where_it_says(tmp_path):
     assert len(read_fbx(path)) == 10
 
 
+def test_a_take_without_curves_comes_first(tmp_path):
+    """Catches a motion that is read as a rest pose: files of Mixamo begin with an empty "Take 001"."""
+    motion, path = random_motion(3), tmp_path / "motion.fbx"
+    write_fbx(motion, path)
+
+    def with_an_empty_take(record):
+        if record.name != "Objects":
+            return record
+        take = next(child for child in record.children if child.name == "AnimationStack")
+        empty = replace(take, values=(take.values[0] + 10**6, "Empty\x00\x01AnimStack", ""))
+        return replace(record, children=(empty, *record.children))
+
+    change(path, with_an_empty_take)
+    made = read_fbx(path)
+    assert len(made) == len(motion)
+    np.testing.assert_allclose(forward(made)[0], forward(motion)[0], atol=1e-5)
+
+
 def test_a_take_that_lies_about_its_length_is_refused(tmp_path):
     """Catches gigabytes of frames made from two keys."""
     path = tmp_path / "lie.fbx"

@@ -37,7 +37,7 @@ _SAME_PLACE_M = 1e-6  # a joint that moves less in its parent's frame does not m
 
 
 def read_fbx(path: str | os.PathLike[str]) -> Motion:
-    """Read the first take of a binary FBX, at the frame rate of the file, in metres and Y-up.
+    """Read the first take that moves anything of a binary FBX, at the frame rate of the file, in metres and Y-up.
 
     The rest pose of the rig is the bind pose where the file has one, else the pose in which the nodes were saved. Nodes
     above the skeleton (Blender's armature, Maya's groups) go into its root. Several roots hang under a synthetic joint

@@ -1,4 +1,4 @@
-"""The first animation of a file: how long it lasts, at which rate, and what it moves."""
+"""The first animation in a file that moves anything: how long it lasts, at which rate, and what it moves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def file_rate(settings: Item) -> Fraction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """The first animation of a file.
+    """The first animation of a file that moves anything; Mixamo's files begin with an empty one.
 
     Attributes:
         ticks: (T,) when its frames are.
@@ -58,7 +58,7 @@ class Take:
 
     @classmethod
     def first(cls, scene: Scene, joints: int, size: int) -> Take | None:
-        """Find the first take.
+        """Find the first take that moves anything.
 
         Args:
             scene: the file.
@@ -71,17 +71,15 @@ class Take:
         Raises:
             FileFormatError: times or rates that cannot be.
         """
-        stacks = scene.of_kind("AnimationStack")
-        if not stacks:
+        takes = ((stack, _curve_nodes(scene, stack)) for stack in scene.of_kind("AnimationStack"))
+        stack, nodes = next(((stack, nodes) for stack, nodes in takes if nodes), (None, {}))
+        if stack is None:
             return None
-        nodes = _curve_nodes(scene, stacks[0])
         fps = file_rate(scene.settings)
-        start, stop = _span(scene, stacks[0], list(nodes.values()))
+        start, stop = _span(scene, stack, list(nodes.values()))
         frames = round((stop - start) * fps / scene.ticks_per_s) + 1
-        if not nodes:
-            return None
         if frames * joints > max(_FREE_VALUES, size):
-            raise stacks[0].error(f"it claims to last {frames} frames, which a file of {size} bytes cannot hold")
+            raise stack.error(f"it claims to last {frames} frames, which a file of {size} bytes cannot hold")
         return cls(frame_ticks(frames, fps, first=start, per_second=scene.ticks_per_s), fps, nodes, scene)
 
     def values(self, model: Item, channel: str, default: float = 0.0) -> Floats:
