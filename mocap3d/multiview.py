@@ -292,9 +292,14 @@ def _perform(
     take: _Take, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
 ) -> list[Performance]:
     """Match, triangulate and solve whoever is wanted; what fails for one person becomes a note, if anybody is left."""
+    from mocap3d.identify.reflections import without_reflections
     from mocap3d.identify.views import match_people
 
     people = match_people(take.tracks, take.cameras)
+    real = without_reflections(people, take.cameras)
+    if len(real) < len(people):
+        notes.append(f"{len(people) - len(real)} reflections of people are left out")
+    people = real
     several = [views for views in people if sum(pose is not None for pose in views) >= 2]
     if len(several) < len(people):
         notes.append(f"{len(people) - len(several)} people were seen by one camera only and are left out")

@@ -169,3 +169,33 @@ def test_cameras_that_saw_nothing_in_common_are_not_synchronised(filmed):
     still = [np.repeat(walkers(1, seconds=1.0)[0][:1], 45, axis=0)]
     with pytest.raises(CalibrationError, match="when cam1 started"):
         mocap3d.capture(filmed(cameras, still, noise_px=0.5), cameras=cameras)
+
+
+@pytest.mark.slow
+def test_one_person_on_a_treadmill_and_a_second_behind(shared_data):
+    """Catches the second figure taken for the person in the views that show both."""
+    from mocap3d.base.projection import project
+    from mocap3d.cameras.files import read_cameras
+    from mocap3d.cameras.video import open_video
+
+    folder = shared_data / "multiview_pose2sim"
+    videos = sorted((folder / "videos").glob("*.mp4"))
+    cameras = []
+    for camera, video in zip(read_cameras(folder / "calibration" / "Calib.qca.txt"), videos, strict=True):
+        size = open_video(video).size_wh_px  # two of the videos are 8 pixels narrower than the sensor
+        K = camera.K.copy()
+        K[:2, 2] -= np.subtract(camera.size_wh_px, size) / 2
+        cameras.append(replace(camera, K=K, size_wh_px=size))
+    clip = mocap3d.capture(videos, cameras=cameras, person="all", stop=45, sync="none")
+    runner, behind = clip.performances
+    assert [pose is not None for pose in runner.views] == [True] * 4
+    assert [pose is not None for pose in behind.views] == [True, True, False, False]
+    for one in clip.performances:
+        for camera, pose in zip(clip.rig, one.views, strict=True):
+            if pose is not None:
+                off_px = np.linalg.norm(project(camera, one.pose3d.xyz_m)[0] - pose.xy_px, axis=-1)
+                assert (
+                    np.nanmedian(off_px[pose.confidence > 0]) < 40
+                )  # calibration included; the two stand 100 px and more apart
+    apart_m = runner.pose3d.xyz_m[:, HIPS].mean(axis=(0, 1)) - behind.pose3d.xyz_m[:, HIPS].mean(axis=(0, 1))
+    assert np.hypot(apart_m[0], apart_m[2]) > 2

@@ -69,9 +69,10 @@ class PersonInSpace:
         elif self.last_solved >= 0:
             solved = _onto_ray(expected, members[0], t)  # one camera says the direction, the past how far
         if self.last_solved >= 0:
-            keep = np.isfinite(expected[:, 0]) & (t - self._known_at <= self._fps)
-            self.xyz_m = np.where(fresh[:, None], solved, np.where(keep[:, None], expected, solved))
-            self._known_at[fresh] = t
+            recent = t - self._known_at <= self._fps
+            kept = np.where(recent[:, None], expected, np.nan)
+            self.xyz_m = np.where(np.isfinite(solved), solved, kept)
+            self._known_at[np.isfinite(solved[:, 0])] = t
         self.last = t
 
     def merge(self, other: PersonInSpace) -> None:
