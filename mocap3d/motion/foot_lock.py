@@ -29,6 +29,7 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from mocap3d.base.checks import as_floats
 from mocap3d.base.contacts import CONTACT_POINTS, runs
@@ -56,6 +57,8 @@ _ROUNDS: Final = 2  # of bending legs and holding them within their ranges; a kn
 _DOWN: Final = np.array([0.0, -1.0, 0.0])
 _DROPS: Final = 8  # of the hips that are tried where thigh or shank cannot turn further
 _MISSED_M: Final = 0.001  # a foot that is so little off its place is left there
+_RUNS_MPS: Final = 1.8  # faster than people walk
+_STEADY_S: Final = 0.2  # standard deviation of the Gaussian that leaves of the hips' path where the body is going
 _LONG_S: Final = 1.0  # of contacts; less does not tell a treadmill from a body that sways
 _UNTURNED: Final = 1e-13  # below 1 in the cosine of half the angle: one microradian, rounding of nearly straight legs
 
@@ -72,8 +75,8 @@ class FootLockSettings:
             frames) from its place: it slides.
         most_speed_mps: "auto" leaves all contacts alone where what stands moves on faster than this, on average
             over all contacts (a second of them at least): a treadmill. Slower ones look like errors of a video: held.
-        most_reach_m: "auto" lets a contact begin later or end sooner where the hips would have to go down by more than
-            this for the leg to reach: runners in noisy motion seem to stand longer than they can.
+        most_reach_m: "auto" lets a runner's contact begin later or end sooner where the hips would have to go down by
+            more than this for the leg to reach: in noisy motion runners seem to stand longer than they can.
         least_sure: "auto" leaves a contact alone that is nowhere as sure as this.
     """
 
@@ -153,7 +156,8 @@ def lock_feet(
             stands = _without_slides(points[k], sure[:, part], rate, chosen)
         target = aim(leg, points[k], heights_m[:, part], stands)
         if strength == "auto":
-            within = _within_reach(stands, short_m(chains[k], target.ankle_m), chosen.most_reach_m)
+            short = np.where(_along_mps(chains[k], rate) > _RUNS_MPS, short_m(chains[k], target.ankle_m), 0.0)
+            within = _within_reach(stands, short, chosen.most_reach_m)
             target = target if np.array_equal(within, stands) else aim(leg, points[k], heights_m[:, part], within)
         targets.append(target)
     return _reached(motion, world_wxyz, both, chains, targets, roles, chosen)
@@ -196,6 +200,13 @@ def _within_reach(stands: Flags, short: Floats, most_m: float) -> Flags:
             first, last = (start + reached[0], start + reached[-1] + 1) if len(reached) else (stop, stop)
             within[start:first, k] = within[last:stop, k] = False
     return within
+
+
+def _along_mps(chain: LegChain, fps: float) -> Floats:
+    """How fast (T,) the hip joint moves along the ground, as far as that lasts."""
+    path = gaussian_filter1d(chain.hip_m[:, [0, 2]], _STEADY_S * fps, axis=0, mode="nearest")
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=-1) if len(path) > 1 else np.zeros(1)
+    return np.asarray(np.append(steps[:1], steps)[: len(path)] * fps)
 
 
 def _is_carried(points: Floats, contacts: Floats, fps: float, settings: FootLockSettings) -> bool:
