@@ -44,7 +44,7 @@ class PeopleSettings:
     """
 
     joint_std: float = 0.008
-    robust_std: float = 2.0
+    robust_std: float = 1.0
     most_moments: int = 150
     refine_focal: bool = False
     focal_std: float = 0.05
