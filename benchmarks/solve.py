@@ -1,13 +1,14 @@
 """How fast are joints turned into rotations, and how far from the true ones?
 
-    python benchmarks/solve.py [--data DIR] [--rounds 3] [--table] [--limits] [--json]
+    python benchmarks/solve.py [--data DIR] [--rounds 3] [--table] [--lifted] [--limits] [--json]
 
 People of the CMU motion capture: joints as a perfect lifter would put them out (LIFTER_20 at 30 frames per second,
 places only), solved onto rigs with the bones of their own. ``realtime`` is the length of the clips over the processor
 time that solving them takes on one core, foot contacts found on the way; what it is measured against is real time, 1.
 ``--table`` adds accuracy, clip by clip and joint by joint: clean; with 2 cm of white noise and a fifth of the joints
-gone; with foot contacts given from the truth; and the first of these tables for nine clips more. ``--limits`` adds how
-many true poses lie beyond our joint limits, by joint, over every twentieth frame of all clips.
+gone; with foot contacts given from the truth; and the first of these tables for nine clips more. ``--lifted`` adds what
+is left of the life of people who were seen by one camera and lifted. ``--limits`` adds how many true poses lie beyond
+our joint limits, by joint, over every twentieth frame of all clips.
 tests/support/cmu_people.py says how truth and contacts are made.
 """
 
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n" + "\n\n".join(accuracy(takes)))
         others = read_takes(options.data / ARCHIVE, dict.fromkeys(OTHERS, (1.0, 4.0)))
         print("\n" + accuracy(others)[0])
+    if options.lifted:
+        print("\n" + lifted_table(takes))
     if options.limits:
         print("\n" + limit_table(options.data / ARCHIVE))
     if options.json:
@@ -82,6 +85,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=data, help=f"the folder that holds {ARCHIVE}; else $MOCAP3D_DATA")
     parser.add_argument("--rounds", type=int, default=3, help="how often each clip is timed; the median counts")
     parser.add_argument("--table", action="store_true", help="also print how right it is")
+    parser.add_argument("--lifted", action="store_true", help="also print how much life is left in lifted people")
     parser.add_argument("--limits", action="store_true", help="also print how often true poses exceed our joint limits")
     parser.add_argument("--json", action="store_true", help="end with one line for machines")
     return parser.parse_args(arguments)
@@ -154,6 +158,20 @@ def rotation_table(turns: list[tuple[np.ndarray, np.ndarray]]) -> str:
         note = ", not observed" if name in UNOBSERVED else ", its twist not observed" if "LowerArm" in name else ""
         rows.append([name + note, *_median_and_95(clean[:, both]), *_median_and_95(noisy[:, both])])
     return table(["local rotation, error in degrees", "median", "95 %", "noisy: median", "95 %"], rows)
+
+
+def lifted_table(takes: dict[str, Take]) -> str:
+    """Velocities, accelerations and jerk of people who were seen by a simulated detector, lifted and solved."""
+    from _lifted_people import life_of  # the only table that needs what trains lifters
+
+    rows = []
+    for name in CLIPS:
+        progress(f"{name}: lifted")
+        lifted, solved = life_of(takes[name])
+        rows.append([name, *(f"{value:.2f}" for pair in zip(lifted, solved, strict=True) for value in pair)])
+    means = np.mean([[float(value) for value in row[1:]] for row in rows], axis=0)
+    head = ["by the truth; lifted, then solved", "velocity off", "", "acceleration found", "", "its size", ""]
+    return table([*head, "jerk, size", ""], [*rows, ["mean", *(f"{value:.2f}" for value in means)]])
 
 
 def limit_table(archive: Path) -> str:

@@ -99,3 +99,18 @@ def test_tables_tell_right_from_wrong(solve_benchmark, monkeypatch):
 def test_every_joint_has_an_end():
     """Catches a joint of the lifter that truth leaves at the origin."""
     assert {*ENDS, "face"} == set(LIFTER_20.joint_names)
+
+
+def test_life_is_measured_against_the_truth(solve_benchmark):
+    """Catches a share of the truth that noise makes larger, and sizes that are divided the wrong way round."""
+    import importlib
+
+    lifted_people = importlib.import_module("_lifted_people")
+    rng = np.random.default_rng(0)
+    true_m = np.cumsum(rng.normal(0, 0.01, (4000, 5, 3)), axis=0)
+    np.testing.assert_allclose(lifted_people._life(true_m, true_m, 30), (0, 1, 1, 1), atol=1e-9)
+    np.testing.assert_allclose(lifted_people._life(true_m / 2, true_m, 30), (0.5, 0.5, 0.5, 0.5), atol=1e-9)
+    off, found, size, jerk = lifted_people._life(true_m + rng.normal(0, 0.03, true_m.shape), true_m, 30)
+    assert off > 3
+    assert found == pytest.approx(1.0, abs=0.1)
+    assert jerk > size > 3
