@@ -8,12 +8,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cmu_people import SHORTEST_S, Take, fk_rig, read_takes, soles_of
+from foot_truth import truly_standing
 from scipy.spatial.transform import Rotation
 
 from mocap3d.base.contacts import foot_contacts
 from mocap3d.base.motion import Motion
 from mocap3d.motion.contacts import find_contacts, support_heights_m
 from mocap3d.motion.foot_lock import lock_feet
+from mocap3d.motion.solve import solve
 
 FLAT = {"02_01": (0.0, 2.7), "16_01": (0.0, 3.0), "05_02": (0.0, 8.0), "14_10": (0.0, 8.0)}
 TERRAIN = {"03_02": (0.0, 12.0), "03_03": (0.0, 12.0), "01_05": (0.0, 20.0), "14_21": (0.0, 10.0)}
@@ -135,3 +137,24 @@ def test_terrain_is_seen(takes, shake):
     assert accuracy["new"] > accuracy["old"] + 0.08
     assert accuracy["new"] > 0.82
     assert min(hits) > 0.85
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_runners_stand(shared_data, noisy):
+    """Catches thresholds for walkers: a runner's foot rolls at half a metre per second, at a whole one with noise."""
+    clips = dict.fromkeys(("02_03", "16_36", "16_38", "16_46"), (0.0, 2.0))
+    takes = read_takes(shared_data / "cmu_amc" / "cmu_amc.tar.xz", clips, fps=120)
+    hits, found_frames, true_frames = 0, 0, 0
+    for take in takes.values():
+        truth = truly_standing(take)[::4]
+        free = np.zeros((len(truth), 4))
+        parts = {"wxyz": take.wxyz[::4], "root_m": take.root_m[::4], "joints_m": take.joints_m[::4], "contacts": free}
+        slow = replace(take, fps=30, **parts)
+        pose = slow.noisy(dropped=0.0)
+        motion = solve(pose, rig=take.rig, contacts=free) if noisy else replace(motion_of(slow), contacts=None)
+        found = find_contacts(motion) >= 0.5
+        hits += (found & truth).sum()
+        found_frames += found.sum()
+        true_frames += truth.sum()
+    assert hits / true_frames > 0.75
+    assert hits / found_frames > 0.55
