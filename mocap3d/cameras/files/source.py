@@ -181,7 +181,8 @@ def camera_matrix(what: str, K: Floats) -> Floats:
     """
     if K[2, 2] == 0 or K[2, 0] != 0 or K[2, 1] != 0 or K[1, 0] != 0:
         raise InputError(f"{what} must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]]")
-    scaled = K / K[2, 2]
+    with np.errstate(over="ignore"):  # by a last number of next to nothing; refused below
+        scaled = K / K[2, 2]
     if not np.isfinite(scaled).all() or scaled[0, 0] <= 0 or scaled[1, 1] <= 0:
         raise InputError(f"{what} must have focal lengths above 0 in its diagonal")
     return np.asarray(scaled)
