@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from mocap3d.cameras.people.world import Placement, place_in_world
 __all__ = ["FromPeople", "PeopleSettings", "Refined", "Seen", "cameras_from_people", "refine_from_people"]
 
 Floats = NDArray[np.float64]
+
+_LEAST_JOINTS: Final = 30
+_ONE_PLACE_RAD: Final = 0.015  # rays that differ by less than this, after turning, come from one place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,13 @@ def cameras_from_people(
         raise InputError(f"people need at least 2 cameras and one list for each, got {len(views)} and {len(lenses)}")
     pairs = [start_pair(a, b, views, lenses) for a, b in itertools.combinations(range(len(lenses)), 2)]
     told = [pair for pair in pairs if pair is not None]
+    for pair in told:
+        if pair.parallax_rad < _ONE_PLACE_RAD:
+            first, second = lenses[pair.first].name, lenses[pair.second].name
+            raise CalibrationError(
+                f"cameras {first!r} and {second!r} see everything from one place: was the same video given twice? Else "
+                "put them apart, best 60 to 120 degrees around people, and film again"
+            )
     cameras, links = _linked(told, lenses)
     people = _persons(views, links)
     seen = [tuple(None if n is None else views[c][n].pose2d for c, n in enumerate(members)) for members in people]
@@ -226,11 +237,8 @@ def _adjusted(
     for round_ in range(settings.rounds):
         points = triangulate(cameras, xy_px, weight)
         used = np.flatnonzero(np.isfinite(points).all(axis=-1))
-        if len(used) < 30:
-            raise CalibrationError(
-                f"only {len(used)} joints were seen by two cameras at a time: film a whole person who walks about for "
-                "some seconds where the views overlap"
-            )
+        if len(used) < _LEAST_JOINTS:
+            _refuse(int(((weight > 0).sum(axis=0) >= 2).sum()), len(used))
         camera, point = np.nonzero(weight[:, used] > 0)
         adjusted = adjust(
             cameras,
@@ -249,6 +257,19 @@ def _adjusted(
         )
         cameras = adjusted.cameras
     return cameras
+
+
+def _refuse(seen: int, met: int) -> NoReturn:
+    """Say why there is nothing to adjust."""
+    if seen < 2 * _LEAST_JOINTS:
+        raise CalibrationError(
+            f"only {seen} joints were seen by two cameras at a time: film a whole person who walks about for some "
+            "seconds where the views overlap"
+        )
+    raise CalibrationError(
+        f"of {seen} joints that two cameras saw, the rays of {met} meet: the videos are not of one moment (`mocap3d "
+        "sync`), a picture is mirrored, or the cameras see different people; put that right, or film again"
+    )
 
 
 def _sights(

@@ -213,8 +213,9 @@ def _agreement(scene: Scene, limits: GateLimits) -> list[Gate]:
             float(misfit[worst]),
             f"at most {limits.misfit:.1%} of a person's height",
             f"camera {_name(scene, worst)} sees people {misfit[worst]:.1%} of their height from where the other "
-            "cameras say they are: it was moved, zoomed, or belongs to another calibration; calibrate it again "
-            "without touching it afterwards",
+            "cameras say they are: it was moved or zoomed, its video is mirrored or of another moment (`mocap3d "
+            "sync`), or it belongs to another calibration; put that right, or calibrate again and do not touch it "
+            "afterwards",
         )
     ]
     gates += _mirrored(scene, misfit, limits)

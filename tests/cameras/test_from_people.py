@@ -17,7 +17,7 @@ from mocap3d.base.procrustes import align
 from mocap3d.base.rotations import rotvec_to_matrix
 from mocap3d.base.skeletons import COCO_17
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
-from mocap3d.cameras.gates import check_cameras
+from mocap3d.cameras.gates import check_cameras, refuse_failed
 from mocap3d.cameras.people import place_in_world, start_pair, stature_m
 
 FPS = Fraction(30)
@@ -201,6 +201,51 @@ def test_refines_given_cameras() -> None:
         assert np.linalg.norm(camera.world_from_cam[:3, 3] - other.world_from_cam[:3, 3]) < 0.12
     with pytest.raises(InputError, match="one entry"):
         refine_from_people(given, [people[0][:2]])
+
+
+def turning(seconds: float = 8.0) -> np.ndarray:
+    """Somebody whose way bends: a straight one looks the same a step cycle later."""
+    walk = walkers(1, seconds=seconds)[0]
+    angle = np.sin(np.arange(len(walk)) / 30 * 0.9) * 1.2
+    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    return np.stack([c * walk[..., 0] + s * walk[..., 2], walk[..., 1], c * walk[..., 2] - s * walk[..., 0]], axis=-1)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("wrong", ["mirrored", "late", "twice"])
+def test_wrong_videos_are_refused(wrong: str, count: int) -> None:
+    """Catches a rig that is made to fit a mirrored video, one that is 2 s late, or one that was given twice."""
+    cameras = ring(count, seed=1)
+    walk = turning()
+    views = filmed(cameras, [walk[60:180]], noise_px=2.0)
+    if wrong == "mirrored":
+        views[1] = [mirrored(seen) for seen in views[1]]
+    elif wrong == "late":
+        views[1] = filmed(cameras, [walk[:120]], noise_px=2.0)[1]
+    else:
+        views[1] = views[0]
+    with pytest.raises(CalibrationError, match=r"mirrored|sync|same video"):
+        calibrated(views, cameras)
+
+
+def calibrated(views: Sequence[Sequence[Seen]], lenses: Sequence[Camera]) -> None:
+    """Find cameras and ask the gates."""
+    found = cameras_from_people(views, lenses, height_m=1.62)
+    people = [[None if n is None else views[c][n].pose2d for c, n in enumerate(own)] for own in found.people]
+    refuse_failed(check_cameras(found.cameras, people))
+
+
+def mirrored(seen: Seen) -> Seen:
+    """What detector and lifter say of the mirrored picture."""
+    other = list(COCO_17.mirror)
+    flat, solid = seen.pose2d, seen.pose3d
+    xy_px, xyz_m = flat.xy_px[:, other].copy(), solid.xyz_m[:, other].copy()
+    xy_px[..., 0] = 1919 - xy_px[..., 0]
+    xyz_m[..., 0] *= -1
+    return Seen(
+        pose2d=replace(flat, xy_px=xy_px, confidence=flat.confidence[:, other]),
+        pose3d=replace(solid, xyz_m=xyz_m, confidence=solid.confidence[:, other]),
+    )
 
 
 def test_frames_must_fit() -> None:

@@ -81,6 +81,7 @@ class CameraPair:
         people: (person of the first, person of the second) who are the same.
         misfit: typical distance of rays from meeting, in the plane z = 1 (times focal length: pixels).
         body_misfit_m: typical distance between the two lifted bodies when laid onto each other.
+        parallax_rad: typical angle that is left between the two rays of a joint when one camera is only turned.
         rays: how many joints both saw.
     """
 
@@ -90,6 +91,7 @@ class CameraPair:
     people: tuple[tuple[int, int], ...]
     misfit: float
     body_misfit_m: float
+    parallax_rad: float
     rays: int
 
     @property
@@ -131,6 +133,7 @@ def start_pair(first: int, second: int, views: Sequence[Sequence[Seen]], lenses:
                     people=tuple(people),
                     misfit=misfit,
                     body_misfit_m=float(laid.mean()),
+                    parallax_rad=_parallax(*(np.concatenate([rays[i][k][n] for i, k in people]) for n in range(3))),
                     rays=count,
                 )
             )
@@ -181,6 +184,15 @@ def _off(p: Seen, q: Seen, turn: Floats) -> float:
     """How far two bodies are off under a rotation, metres."""
     a, b, weight = _bodies(p, q)
     return float(np.median(np.linalg.norm(b - a @ turn.T, axis=-1)[weight > 0])) if weight.any() else np.inf
+
+
+def _parallax(a: Floats, b: Floats, weight: Floats) -> float:
+    """What no turning of one camera explains, radians: 0 for two cameras in one place."""
+    unit_a, unit_b = (rays / np.linalg.norm(rays, axis=1, keepdims=True) for rays in (a, b))
+    covariance = (unit_b * weight[:, None]).T @ unit_a
+    u, _, vt = np.linalg.svd(covariance)
+    turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt  # about the camera, not about the middle of the rays
+    return float(np.median(np.linalg.norm(unit_b - unit_a @ turn.T, axis=1)))
 
 
 def _assigned(
