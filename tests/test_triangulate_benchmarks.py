@@ -61,3 +61,18 @@ def test_rigs_prints_the_bound(benchmark_named, capsys, tmp_path):
     text, result = last_line(capsys, "rigs")
     assert 0.9 < result["figures"]["error_over_bound"] < 1.2
     assert "3 cameras, 30 % wrong, 20 % missing" in text
+
+
+def test_four_cameras_measures_what_it_says(benchmark_named):
+    """Catches limbs of other joints, views in another order, and joints that a solver has moved without a word."""
+    four = benchmark_named("four_cameras")
+    rigs = benchmark_named("rigs")
+    cameras, truth = rigs.ring(4), rigs.walkers(1, seconds=1.0)[0]
+    poses = rigs.seen_by(cameras, truth, noise_px=3.0)
+    row = four.row("x", four.triangulate_pose(poses, cameras), poses, cameras)
+    assert len(row.limbs_mm) == 8
+    assert row.error_px.shape == (4, 30, 12)
+    assert 2 < np.nanmedian(row.error_px) < 4
+    assert 5 < row.limbs_mm.max() < 30
+    solved = four.row("y", four.solved(four.triangulate_pose(poses, cameras)), poses, cameras)
+    assert solved.limbs_mm.max() < 1e-6
