@@ -31,7 +31,7 @@ def refuse_unsolvable(pose: object, rig: object, height_m: object) -> None:
             that height (millimetres for metres, all at one place), another rig than the humanoid, or no stature.
     """
     if not isinstance(pose, Pose3D):
-        raise InputError(f"solve needs joints as a Pose3D, got {type(pose).__name__}")
+        raise InputError(f"solve takes a Pose3D, got {type(pose).__name__}")
     if pose.frame != "world":
         raise InputError(f"solve needs joints in the world, got {pose.skeleton.name} in frame {pose.frame!r}")
     if rig is not None and not isinstance(rig, Rig):
