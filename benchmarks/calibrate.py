@@ -97,6 +97,15 @@ def rig(folder: Path) -> list[Figure]:
             angle = np.degrees(Rotation.from_matrix(ours[:3, :3] @ theirs[:3, :3].T).magnitude())
             rows.append([f"{i} {j}", f"{far:.4f}", f"{known:.4f}", f"{far / known - 1:+.2%}", f"{angle:.2f}"])
     print(table(["cameras", "baseline m", "shipped m", "difference", "rotation deg"], rows), end="\n\n")
+    figures = held_out(shipped, seen, board)
+    print(f"{sum(solved.corners)} corners, {solved.left_out:.2%} left out, rms {solved.rms_px:.3f} px")
+    head = ["held out, rms px", "mocap3d", "shipped", "ratio"]
+    print(table(head, [[f.key, f"{f.ours:.4f}", f"{f.against:.4f}", f"{f.ratio:.3f}"] for f in figures]))
+    return figures
+
+
+def held_out(shipped: Sequence[Camera], seen: Rows, board: Board) -> list[Figure]:
+    """Root mean square pixels of times that took no part; the shipped lenses, our poses against the shipped ones."""
     times = [t for t in range(len(seen[0])) if sum(row[t] is not None for row in seen) > 1]
     squares: dict[str, list[tuple[float, int]]] = {}
     for fold in range(FOLDS):
@@ -107,14 +116,10 @@ def rig(folder: Path) -> list[Figure]:
             squares.setdefault(f"{name} corner", []).append(by_corner(cameras, seen, board, held))
             squares.setdefault(f"{name} board", []).append(by_board(cameras, seen, board, held))
     rms = {key: float(np.sqrt(sum(s for s, _ in parts) / sum(n for _, n in parts))) for key, parts in squares.items()}
-    figures = [
+    return [
         Figure(key=f"held_out_{kind}_px", ours=rms[f"ours {kind}"], against=rms[f"shipped {kind}"])
         for kind in ("corner", "board")
     ]
-    print(f"{sum(solved.corners)} corners, {solved.left_out:.2%} left out, rms {solved.rms_px:.3f} px")
-    head = ["held out, rms px", "mocap3d", "shipped", "ratio"]
-    print(table(head, [[f.key, f"{f.ours:.4f}", f"{f.against:.4f}", f"{f.ratio:.3f}"] for f in figures]))
-    return figures
 
 
 def sights(folder: Path, board: Board, cameras: int) -> Rows:

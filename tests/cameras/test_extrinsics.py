@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import csv
+import importlib
 from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ from scipy.spatial.transform import Rotation
 from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.base.procrustes import align
 from mocap3d.base.projection import project
-from mocap3d.cameras.boards import BoardView, parse_board
+from mocap3d.cameras.boards import parse_board, read_board
 from mocap3d.cameras.extrinsics import calibrate_rig
+from mocap3d.cameras.files import read_cameras
 from mocap3d.cameras.world_placement import first_camera_upright, moved_rig, on_floor, with_gravity
 
 BOARD = parse_board("charuco:8x6:80mm:60mm:5X5_100")
@@ -172,36 +175,19 @@ def test_placements_move_the_world_and_nothing_else():
         with_gravity(cameras, [0, 0, 1], camera=3)
 
 
-def _real(shared_data):
-    from mocap3d.cameras.board_corners import CornerFinder
-    from mocap3d.cameras.boards import read_board
-    from mocap3d.cameras.files import read_cameras
-    from mocap3d.cameras.video import open_video
-
+@pytest.mark.slow
+def test_four_real_videos_of_a_moving_board(shared_data, monkeypatch):
+    """Catches what synthetic boards leave out: the shipped cameras, solved from the same videos, are the measure."""
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
+    calibrate = importlib.import_module("calibrate")
     folder = shared_data / "charuco_caliscope"
     board, shipped = read_board(folder / "charuco.toml"), read_cameras(folder / "camera_array.toml")
-    finder = CornerFinder(board)
-    with (folder / "calibration" / "extrinsic" / "timestamps.csv").open() as file:
-        times = [(int(row["cam_id"]), int(row["frame_index"]), int(row["sync_index"])) for row in csv.DictReader(file)]
-    first = min(sync for _, _, sync in times)
-    seen: list[list[BoardView | None]] = []
-    for c in range(len(shipped)):
-        own = sorted((frame, sync) for camera, frame, sync in times if camera == c)
-        row: list[BoardView | None] = [None] * (max(sync for _, _, sync in times) - first + 1)
-        pictures = open_video(folder / "calibration" / "extrinsic" / f"cam_{c}.mp4")
-        for (_, sync), picture in zip(own, pictures, strict=True):
-            row[sync - first] = finder.find(picture)
-        seen.append(row)
-    return board, shipped, seen
-
-
-@pytest.mark.slow
-def test_four_real_videos_of_a_moving_board(shared_data):
-    """Catches what synthetic boards leave out: the shipped cameras, solved from the same videos, are the measure."""
-    board, shipped, seen = _real(shared_data)
+    seen = calibrate.sights(folder / "calibration" / "extrinsic", board, len(shipped))
     rig = calibrate_rig(_blind(shipped), seen, board)
-    for i in range(4):
-        for j in range(i + 1, 4):
-            ours, theirs = (c[j].cam_from_world @ c[i].world_from_cam for c in (rig.cameras, shipped))
-            assert np.linalg.norm(ours[:3, 3]) == pytest.approx(np.linalg.norm(theirs[:3, 3]), rel=0.02)
-            assert np.degrees(Rotation.from_matrix(ours[:3, :3] @ theirs[:3, :3].T).magnitude()) < 1
+    for i, j in combinations(range(4), 2):
+        ours, theirs = (c[j].cam_from_world @ c[i].world_from_cam for c in (rig.cameras, shipped))
+        assert np.linalg.norm(ours[:3, 3]) == pytest.approx(np.linalg.norm(theirs[:3, 3]), rel=0.02)
+        assert np.degrees(Rotation.from_matrix(ours[:3, :3] @ theirs[:3, :3].T).magnitude()) < 1
+    # Times that ours are solved without, and the shipped cameras have seen: no worse all the same.
+    for figure in calibrate.held_out(shipped, seen, board):
+        assert figure.ours <= figure.against, figure
