@@ -31,6 +31,7 @@ from mocap3d.cameras.board_corners import CornerFinder
 from mocap3d.cameras.board_pose import board_pose, tilt_deg
 from mocap3d.cameras.boards import Board, parse_board
 from mocap3d.cameras.bundle import Adjusted, BoardSights, adjust_boards
+from mocap3d.cameras.lens_start import zhang_focal_px
 from mocap3d.cameras.lens_views import SeenBoard, chosen, coverage
 
 __all__ = ["LensResult", "LensView", "calibrate_lens", "lens_from_views", "see_boards"]
@@ -281,7 +282,7 @@ def _started(problem: _Lens, size_wh_px: tuple[int, int], model: Model) -> Camer
     """The guess of a focal length, without distortion at first, from which a short adjustment comes farthest."""
     longer = max(size_wh_px)
     centre = (np.array(size_wh_px) - 1) / 2
-    zhang = _zhang(problem, centre)
+    zhang = zhang_focal_px(problem.board, [item.view for item in problem.views], centre)
     count = 4 if model == "fisheye" or len(problem.views) < 12 else 5
     best: tuple[float, Camera] | None = None
     refused: CalibrationError | None = None
@@ -302,70 +303,16 @@ def _started(problem: _Lens, size_wh_px: tuple[int, int], model: Model) -> Camer
     return best[1]
 
 
-def _zhang(problem: _Lens, centre: Floats) -> float | None:
-    """The focal length by Zhang's closed form, the principal point in the middle; None where it has no answer."""
-    rows = []
-    for item in problem.views:
-        H = _homography(problem.board.points_m[item.view.ids, :2], item.view.xy_px - centre)
-        a, b = H[:, 0], H[:, 1]
-        # a' w b = 0 and a' w a = b' w b, for w = diag(1/f^2, 1/f^2, 1).
-        rows += [
-            (a[0] * b[0] + a[1] * b[1], a[2] * b[2]),
-            (a[0] ** 2 + a[1] ** 2 - b[0] ** 2 - b[1] ** 2, a[2] ** 2 - b[2] ** 2),
-        ]
-    left, right = np.array(rows).T
-    inverse = -float(left @ right) / max(float(left @ left), 1e-30)
-    return float(1 / np.sqrt(inverse)) if inverse > 1e-12 else None
-
-
-def _homography(points: Floats, xy: Floats) -> Floats:
-    """(3, 3) from the board's plane to the picture; DLT with normalised numbers."""
-    scale_a, scale_b = np.abs(points).max() or 1.0, np.abs(xy).max() or 1.0
-    x, y = (points / scale_a).T
-    u, v = (xy / scale_b).T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    A = np.concatenate(
-        [
-            np.stack([x, y, one, none, none, none, -u * x, -u * y, -u], axis=-1),
-            np.stack([none, none, none, x, y, one, -v * x, -v * y, -v], axis=-1),
-        ]
-    )
-    H = np.linalg.svd(A)[2][-1].reshape(3, 3)
-    H = np.diag([scale_b, scale_b, 1.0]) @ H @ np.diag([1 / scale_a, 1 / scale_a, 1.0])
-    return np.asarray(H / np.linalg.norm(H[:, 0]))
-
-
 def _believed(problem: _Lens, found: Adjusted, covered: float, left_out: tuple[int, ...]) -> LensResult:
-    """Refuse what the views leave open."""
-    camera, name = found.cameras[0], problem.name
-    longer = max(camera.size_wh_px)
-    rms = problem.rms_of_views(found)
-    tilts = np.array([tilt_deg(pose) for pose in found.points_m])
+    """The result, unless the views leave it open."""
+    camera = found.cameras[0]
     noise_px = max(found.rms_px / np.sqrt(2), _NOISE_PX)
     focal_std, centre_std = found.std[0]["focal"] * noise_px, found.std[0]["principal"] * noise_px
-    if not found.rms_px <= _MOST_RMS * longer:
-        raise CalibrationError(
-            f"{name}: the corners miss the best lens by {found.rms_px:.1f} px: the board is not {problem.board.label}, "
-            "or it is not flat, or the lens zoomed or refocused while filming"
-        )
-    spread = float(np.percentile(tilts, 80))
-    if spread < _LEAST_TILT_DEG:
-        raise CalibrationError(
-            f"{name}: the board faces the camera in nearly all pictures (tilts up to {spread:.0f} degrees), which fits "
-            "any focal length: tilt it by 30 to 45 degrees to every side"
-        )
-    if covered < _LEAST_COVERAGE:
-        raise CalibrationError(
-            f"{name}: corners cover {covered:.0%} of the picture, which says nothing about the lens elsewhere: "
-            f"move the board into every corner of the picture, at least {_LEAST_COVERAGE:.0%} of it"
-        )
-    if not (focal_std.max() <= _MOST_FOCAL_STD and centre_std.max() <= _MOST_CENTRE_STD * longer):
-        raise CalibrationError(
-            f"{name}: {len(problem.views)} pictures leave the focal length open by {focal_std.max():.1%} and "
-            f"the centre by {centre_std.max():.0f} px: film the board closer, tilted to every side, and all over the "
-            "picture"
-        )
+    tilts = np.array([tilt_deg(pose) for pose in found.points_m])
+    _check_fit(problem, found.rms_px, tilts, covered, camera)
+    _check_known(problem, focal_std, centre_std, camera)
     _check_plausible(camera)
+    middle = problem.board.points_m.mean(axis=0)
     return LensResult(
         camera=camera,
         views=tuple(
@@ -374,9 +321,11 @@ def _believed(problem: _Lens, found: Adjusted, covered: float, left_out: tuple[i
                 corners=len(item.view.ids),
                 rms_px=float(value),
                 tilt_deg=float(tilt),
-                distance_m=float(np.linalg.norm(pose[:3, :3] @ problem.board.points_m.mean(axis=0) + pose[:3, 3])),
+                distance_m=float(np.linalg.norm(pose[:3, :3] @ middle + pose[:3, 3])),
             )
-            for item, value, tilt, pose in zip(problem.views, rms, tilts, found.points_m, strict=True)
+            for item, value, tilt, pose in zip(
+                problem.views, problem.rms_of_views(found), tilts, found.points_m, strict=True
+            )
         ),
         left_out=left_out,
         rms_px=found.rms_px,
@@ -385,6 +334,36 @@ def _believed(problem: _Lens, found: Adjusted, covered: float, left_out: tuple[i
         coverage=covered,
         board=problem.board,
     )
+
+
+def _check_fit(problem: _Lens, rms_px: float, tilts: Floats, covered: float, camera: Camera) -> None:
+    """Refuse another board, frontal views, and a corner of the picture."""
+    if not rms_px <= _MOST_RMS * max(camera.size_wh_px):
+        raise CalibrationError(
+            f"{problem.name}: the corners miss the best lens by {rms_px:.1f} px: the board is not "
+            f"{problem.board.label}, or it is not flat, or the lens zoomed or refocused while filming"
+        )
+    spread = float(np.percentile(tilts, 80))
+    if spread < _LEAST_TILT_DEG:
+        raise CalibrationError(
+            f"{problem.name}: the board faces the camera in nearly all pictures (tilts up to {spread:.0f} degrees), "
+            "which fits any focal length: tilt it by 30 to 45 degrees to every side"
+        )
+    if covered < _LEAST_COVERAGE:
+        raise CalibrationError(
+            f"{problem.name}: corners cover {covered:.0%} of the picture, which says nothing about the lens elsewhere: "
+            f"move the board into every corner of the picture, at least {_LEAST_COVERAGE:.0%} of it"
+        )
+
+
+def _check_known(problem: _Lens, focal_std: Floats, centre_std: Floats, camera: Camera) -> None:
+    """Refuse what the views leave open, whatever the reason."""
+    if not (focal_std.max() <= _MOST_FOCAL_STD and centre_std.max() <= _MOST_CENTRE_STD * max(camera.size_wh_px)):
+        raise CalibrationError(
+            f"{problem.name}: {len(problem.views)} pictures leave the focal length open by {focal_std.max():.1%} and "
+            f"the centre by {centre_std.max():.0f} px: film the board closer, tilted to every side, and all over the "
+            "picture"
+        )
 
 
 def _check_plausible(camera: Camera) -> None:

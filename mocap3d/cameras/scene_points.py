@@ -101,17 +101,20 @@ def cameras_from_points(
     )
     known = np.full(len(points), points_std_m)
     solved = adjust(start, points, sights, points_std_m=known, robust_px=3.0)
-    residuals = np.full(used.shape, np.nan)
-    for c, camera in enumerate(solved.cameras):
-        seen = np.isfinite(seen_px[c]).all(axis=-1)
-        residuals[c, seen] = np.linalg.norm(seen_px[c, seen] - _projected(camera, solved.points_m[seen]), axis=-1)
     return SceneSolution(
         cameras=solved.cameras,
         points_m=solved.points_m,
         moved_m=np.linalg.norm(solved.points_m - points, axis=-1),
-        residuals_px=residuals,
+        residuals_px=_distances(solved.cameras, solved.points_m, seen_px),
         wrong=wrong,
         position_std_m=tuple(float(np.linalg.norm(std["pose"][3:])) for std in solved.std),
+    )
+
+
+def _distances(cameras: Sequence[Camera], points: Floats, seen_px: Floats) -> Floats:
+    """(C, P) pixels between where points were seen and where they are projected."""
+    return np.stack(
+        [np.linalg.norm(xy - _projected(camera, points), axis=-1) for camera, xy in zip(cameras, seen_px, strict=True)]
     )
 
 
