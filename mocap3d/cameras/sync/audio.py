@@ -20,7 +20,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from mocap3d.base.errors import FileFormatError, InputError
 from mocap3d.cameras.sync.offsets import PairOffset, Sync, combine
 
-__all__ = ["Sound", "compare_sounds", "read_sound", "sync_audio"]
+__all__ = ["RATE_HZ", "Sound", "compare_sounds", "read_sound", "sync_audio"]
 
 Floats = NDArray[np.float64]
 Sound = tuple[NDArray[np.float32], float]
