@@ -24,7 +24,7 @@ from mocap3d.cameras.boards import Board, BoardView, parse_board
 
 __all__ = ["boards_in_videos"]
 
-MOST_TIMES: Final = 150
+_MOST_TIMES: Final = 150
 Pictures = Iterable[NDArray[np.uint8]]
 
 
@@ -33,7 +33,7 @@ def boards_in_videos(
     board: Board | str | os.PathLike[str],
     *,
     offsets_s: Sequence[float] | None = None,
-    most: int = MOST_TIMES,
+    most: int = _MOST_TIMES,
     sizes_wh_px: Sequence[tuple[int, int]] | None = None,
 ) -> list[list[BoardView | None]]:
     """Find a board in every camera at common moments.

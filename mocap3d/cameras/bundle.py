@@ -26,10 +26,10 @@ from numpy.typing import ArrayLike, NDArray
 from mocap3d.base.camera import Camera
 from mocap3d.base.checks import as_floats
 from mocap3d.base.errors import InputError
-from mocap3d.cameras.bundle_problem import FREE, Blocks, BodyBlocks, Free, Options, PointBlocks, Priors, Problem
+from mocap3d.cameras.bundle_problem import Blocks, BodyBlocks, Free, Options, PointBlocks, Priors, Problem
 from mocap3d.cameras.schur import Grouping
 
-__all__ = ["FREE", "Adjusted", "BoardSights", "Priors", "Sights", "adjust", "adjust_boards"]
+__all__ = ["Adjusted", "BoardSights", "Priors", "Sights", "adjust", "adjust_boards"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,8 +81,9 @@ class Adjusted:
         residuals_px: (N, 2) seen minus projected, in the order of the sights; NaN where nothing was seen, or where the
             point is behind the camera.
         trust: (N,) 0 to 1: how much the robust loss believed each sight; 0 where nothing was seen.
-        std: per camera, the standard deviation of each free parameter by its name in `FREE`, given the weights; of
-            "pose" they are three radians and three metres in the camera's axes, of "zoom" and "focal" fractions.
+        std: per camera, the standard deviation of each free parameter by its name (`bundle_problem.FREE`), given the
+            weights; of "pose" they are three radians and three metres in the camera's axes, of "zoom" and "focal"
+            fractions.
         steps: iterations.
         converged: whether it stopped because nothing improved any more.
     """
@@ -120,7 +121,7 @@ def adjust(
         cameras: the start.
         points_m: (P, 3) world metres, the start; finite.
         sights: who saw what where.
-        free: names out of `FREE`, for every camera or per camera one sequence.
+        free: names out of `bundle_problem.FREE`, for every camera or per camera one sequence.
         fixed: indices of cameras that do not move at all.
         points_std_m: (P,) how well each point is known beforehand; infinite for not at all, which is the default.
         robust_px: where the loss turns from quadratic to ``loss``, in standard deviations of a sight (pixels where the

@@ -40,9 +40,8 @@ Floats = NDArray[np.float64]
 Model = Literal["brown-conrady", "fisheye"]
 Pictures = str | os.PathLike[str] | Iterable[NDArray[np.uint8]]
 
-MOST_VIEWS: Final = 40
-MOST_LOOKS: Final = 250
-"""Frames of a video in which the board is looked for, evenly spread."""
+_MOST_VIEWS: Final = 40
+_MOST_LOOKS: Final = 250  # frames of a video in which the board is looked for, evenly spread
 
 _LEAST_VIEWS: Final = 4
 _LEAST_TILT_DEG: Final = 12.0
@@ -168,11 +167,11 @@ def _frames(pictures: Pictures) -> tuple[int, Iterable[NDArray[np.uint8]], bool]
         from mocap3d.cameras.image_folder import list_images, read_image
 
         paths = list_images(path)
-        return 1, (read_image(file) for file in paths), len(paths) <= MOST_LOOKS // 4
+        return 1, (read_image(file) for file in paths), len(paths) <= _MOST_LOOKS // 4
     from mocap3d.cameras.video import open_video
 
     video = open_video(path)
-    return max(1, round(video.frame_count / MOST_LOOKS)), video, False
+    return max(1, round(video.frame_count / _MOST_LOOKS)), video, False
 
 
 def lens_from_views(
@@ -190,7 +189,7 @@ def lens_from_views(
     """
     if model not in ("brown-conrady", "fisheye"):
         raise InputError(f"model must be brown-conrady or fisheye, got {model!r}")
-    views = chosen([item for item in seen if _spans(board, item)], board, size_wh_px, MOST_VIEWS)
+    views = chosen([item for item in seen if _spans(board, item)], board, size_wh_px, _MOST_VIEWS)
     if len(views) < _LEAST_VIEWS:
         raise CalibrationError(
             f"{name}: the board is in {len(views)} pictures; at least {_LEAST_VIEWS} are needed, and 15 from different "

@@ -25,12 +25,13 @@ __all__ = [
     "moved_world",
     "pose",
     "rotation",
+    "turned",
     "whole_size",
 ]
 
 Floats = NDArray[np.float64]
 
-MAX_BYTES: Final = 16_000_000
+_MAX_BYTES: Final = 16_000_000
 """No rig of cameras fills more; a video that is given as a camera file is refused before it is read."""
 
 UPS: Final[dict[str, Floats]] = {
@@ -85,13 +86,13 @@ def load_source(path: str | os.PathLike[str]) -> Source:
     where = Path(path)
     try:
         with where.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"cannot read the camera file {where}: {reason}") from error
     source = Source(path=where, data=data)
-    if len(data) > MAX_BYTES:
-        raise source.error(f"longer than {MAX_BYTES // 10**6} MB, so it is no camera file")
+    if len(data) > _MAX_BYTES:
+        raise source.error(f"longer than {_MAX_BYTES // 10**6} MB, so it is no camera file")
     return source
 
 
