@@ -265,7 +265,7 @@ class _Places:
         """The lag between samples and its standard deviation, from a parabola through the misfits nearby."""
         matches = self._matches(lag)
         lags = np.arange(lag - 2 * reach, lag + 2 * reach + 1, 2)
-        tried = [self._at(matches, int(near)) for near in lags]
+        tried = [self._at(matches, int(near), 3) for near in lags]
         hz = self._settings.independent_hz
         seconds = min((time for value, time in tried if np.isfinite(value)), default=0.0)
         told = np.array([-0.5 * seconds * hz * np.log(value) if np.isfinite(value) else -np.inf for value, _ in tried])
@@ -284,14 +284,15 @@ class _Places:
             (self._first[p], self._second[int(here[p].argmax())]) for p in range(len(here)) if here[p].max() > 0
         ] or [(self._first[0], self._second[0])]
 
-    def _at(self, matches: Sequence[tuple[_Moving, _Moving]], lag: int) -> tuple[float, float]:
-        step = max(1, round(self._settings.rate_hz / self._settings.compare_hz))
+    def _at(self, matches: Sequence[tuple[_Moving, _Moving]], lag: int, often: int = 1) -> tuple[float, float]:
+        """Misfit at one lag and the seconds it stands for; looked at ``often`` times as often as usual."""
+        step = max(1, round(self._settings.rate_hz / self._settings.compare_hz / often))
         points, weights, seconds = [], [], 0.0
         for a, b in matches:
             start, stop = max(0, -lag), min(a.known.shape[1], b.known.shape[1] - lag)
             # The same moments of the first camera at every lag, as far as there are any.
             at = np.arange(-(-start // step) * step, max(stop, 0), step)
-            longest = self._settings.most_moments
+            longest = self._settings.most_moments * often
             at = at[:: max(1, -(-len(at) // longest))]
             weights.append((a.known[:, at] * b.known[:, at + lag]).ravel())
             points.append(np.concatenate([a.place[:, at], b.place[:, at + lag]], axis=-1).reshape(-1, 4))
