@@ -61,7 +61,7 @@ def _joints_m(views: Views, cameras: Sequence[Camera]) -> Floats:
 
 def _reflects(real_m: Floats, image_m: Floats, centres_m: Floats, fps: float) -> bool:
     """Whether one plane turns the first (T, J, 3) into the second, and the cameras stand on the first's side."""
-    both = np.isfinite(real_m).all(axis=-1) & np.isfinite(image_m).all(axis=-1)
+    both = np.asarray(np.isfinite(real_m).all(axis=-1) & np.isfinite(image_m).all(axis=-1))
     if both.any(axis=1).sum() < _LEAST_S * fps:
         return False
     real, image = real_m[both], image_m[both]

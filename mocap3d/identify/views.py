@@ -27,7 +27,6 @@ from mocap3d.base.pose import Pose2D
 from mocap3d.identify.grouping import best_groups
 from mocap3d.identify.person_in_space import PersonInSpace
 from mocap3d.identify.sightings import Sighting, sightings
-from mocap3d.identify.steadying import steadied
 from mocap3d.identify.view_evidence import pair_evidence, smoothed
 
 __all__ = ["MatchSettings", "match_people"]
@@ -148,7 +147,6 @@ class _Follower:
             ]
             if here:
                 self._step(t, here)
-        steadied(self.people, self.seen, self.settings.merge_s * self.fps)
         least = self.settings.least_s * self.fps
         kept = [person for person in self.people if len(person.seen) >= min(least, self.frames / 2)]
         return sorted(kept, key=lambda person: -sum(len(cameras) for cameras in person.seen.values()))
