@@ -11,7 +11,7 @@ the border is eliminated (Schur).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ __all__ = ["Chain", "solved", "variances"]
 Floats = NDArray[np.float64]
 
 _DAMPING = 1e-6
+_STRETCH, _OVERLAP = 400, 60  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +63,21 @@ def solved(chain: Chain) -> tuple[Floats, Floats]:
 def variances(chain: Chain, joints: int) -> Floats:
     """(T, J, 3) diagonal of the inverse of H, shared numbers taken as known.
 
-    Frames are taken in twos, so that each pair touches only the next: what the past says about a pair and what the
-    future says, less what both know, inverted.
+    Long clips are taken in stretches that overlap: what is further away than the overlap says nothing more.
+    """
+    frames = len(chain.pull)
+    pieces = []
+    for start in range(0, frames, _STRETCH):
+        wide = slice(max(0, start - _OVERLAP), start + _STRETCH + _OVERLAP)
+        some = replace(chain, blocks=chain.blocks[wide], pull=chain.pull[wide], border=chain.border[wide])
+        pieces.append(_variances(some)[start - wide.start :][:_STRETCH])
+    return np.concatenate(pieces).reshape(frames, joints, 3)
+
+
+def _variances(chain: Chain) -> Floats:
+    """(T, D): frames in twos, so that each pair touches only the next.
+
+    What the past says about a pair and what the future says, less what both know, inverted.
     """
     frames, size = chain.pull.shape
     own, onwards = _paired(chain)
@@ -75,7 +89,7 @@ def variances(chain: Chain, joints: int) -> Floats:
         future[n] -= onwards[n] @ np.linalg.solve(future[n + 1], onwards[n].T)
     inverse = np.linalg.inv(past + future - own)
     diagonal = np.diagonal(inverse, axis1=1, axis2=2).reshape(2 * count, size)[:frames]
-    return np.asarray(np.maximum(diagonal, 0.0).reshape(frames, joints, 3))
+    return np.asarray(np.maximum(diagonal, 0.0))
 
 
 def _bend_weights(frames: int) -> tuple[Floats, Floats, Floats]:

@@ -67,6 +67,15 @@ def test_banded_equations_are_those_of_the_whole_matrix(frames):
     np.testing.assert_allclose(variances(chain, 2).ravel(), np.diag(np.linalg.inv(H)), rtol=1e-4)
 
 
+def test_long_clips_are_as_sure_as_whole_ones(monkeypatch):
+    """Catches stretches that are put together wrongly."""
+    monkeypatch.setattr("mocap3d.lift.chain._STRETCH", 15)
+    monkeypatch.setattr("mocap3d.lift.chain._OVERLAP", 12)
+    chain = some_chain(50)
+    expected = np.diag(np.linalg.inv(dense(chain)[0]))
+    np.testing.assert_allclose(variances(chain, 2).ravel(), expected, rtol=0.01)
+
+
 @pytest.mark.parametrize(("count", "lens"), [(2, ()), (3, BROWN), (4, FISHEYE)], ids=["two", "brown", "fisheye"])
 def test_clean_views_stay_the_truth(count, lens):
     """Catches smoothness and bones that fight with good data, and lenses left out."""
