@@ -157,11 +157,11 @@ def test_examples_are_finite_and_of_human_size(bank):
 def test_points_are_dropped_as_often_as_stated(monkeypatch, lasting):
     """Catches points that lose their place but keep their confidence, and clips that all lose the same share."""
     monkeypatch.setattr("mocap3d.train.dropping._LASTING", lasting)
-    rays, confidence = np.zeros((2000, 30, 17, 3), np.float32), np.ones((2000, 30, 17), np.float32)
+    rays, confidence = np.zeros((2000, 90, 17, 3), np.float32), np.ones((2000, 90, 17), np.float32)
     drop_points(np.random.default_rng(0), rays, confidence, 0.4)
     lost = confidence == 0
     assert np.isfinite(rays[~lost]).all()
-    middle = slice(10, 20)  # a gap at an end has nothing to be bridged to
+    middle = slice(40, 50)  # a gap at an end has nothing to be bridged to
     gone = np.isnan(rays[:, middle][lost[:, middle]]).all(axis=-1).mean()
     assert gone == pytest.approx(1.0 if lasting else 0.5, abs=0.05)  # what lasts is never bridged
     by_clip = lost.mean(axis=(1, 2))
