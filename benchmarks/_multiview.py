@@ -6,7 +6,6 @@ detector gets wrong in all views alike it does not show.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from numpy.typing import NDArray
 
 from mocap3d import Camera
 from mocap3d.base.projection import project, px_to_rays
+from mocap3d.cameras.crop import cropped
+from mocap3d.cameras.files import read_cameras
 
-__all__ = ["find_lags", "read_qualisys", "triangulate"]
+__all__ = ["cut_cameras", "find_lags", "triangulate"]
 
 Floats = NDArray[np.float64]
 
@@ -25,40 +26,9 @@ OUTLIER_PX = 10.0
 ROUNDS = 8
 
 
-def read_qualisys(path: Path, sizes_wh_px: dict[str, tuple[int, int]]) -> dict[str, Camera]:
-    """Read a Qualisys calibration: 1/64 pixel, millimetres, +Z up; its cameras look along -z, with y up.
-
-    Args:
-        path: the ``.qca.txt`` file.
-        sizes_wh_px: camera name -> size of its video. A video narrower than the sensor is taken to be cut alike on
-            both sides.
-    """
-    cameras = {}
-    for entry in ElementTree.parse(path).getroot().iter("camera"):
-        name = entry.attrib["serial"]
-        lens = {key: float(value) for key, value in _child(entry, "intrinsic").items()}
-        pose = {key: float(value) for key, value in _child(entry, "transform").items()}
-        sensor = [lens["sensorMaxU"] / 64 + 1, lens["sensorMaxV"] / 64 + 1]
-        cut = (np.round(sensor) - sizes_wh_px[name]) / 2
-        K = np.array([[lens["focalLengthU"], 0, lens["centerPointU"]], [0, lens["focalLengthV"], lens["centerPointV"]]])
-        K = np.vstack([K / 64, [0, 0, 1]])
-        K[:2, 2] -= cut
-        R = np.diag([1.0, -1.0, -1.0]) @ [[pose[f"r{i}{j}"] for j in (1, 2, 3)] for i in (1, 2, 3)]
-        cam_from_world = np.eye(4)
-        cam_from_world[:3, :3] = R
-        cam_from_world[:3, 3] = -R @ [pose["x"] / 1000, pose["y"] / 1000, pose["z"] / 1000]
-        bends = ["radialDistortion1", "radialDistortion2", "tangentalDistortion1", "tangentalDistortion2"]
-        distortion = np.array([lens[bend] for bend in [*bends, "radialDistortion3"]])
-        size = sizes_wh_px[name]
-        cameras[name] = Camera(name=name, size_wh_px=size, K=K, distortion=distortion, cam_from_world=cam_from_world)
-    return cameras
-
-
-def _child(entry: ElementTree.Element, tag: str) -> dict[str, str]:
-    found = entry.find(tag)
-    if found is None:
-        raise ValueError(f"camera {entry.get('serial')} has no <{tag}>")
-    return found.attrib
+def cut_cameras(path: Path, sizes_wh_px: dict[str, tuple[int, int]]) -> dict[str, Camera]:
+    """The cameras of a file by name, for videos of these sizes; a narrower one is taken to be the middle."""
+    return {camera.name: cropped(camera, sizes_wh_px[camera.name]) for camera in read_cameras(path)}
 
 
 def triangulate(cameras: Sequence[Camera], xy_px: Floats, confidence: Floats) -> tuple[Floats, Floats]:
