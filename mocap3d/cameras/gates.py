@@ -258,7 +258,7 @@ def _synchronous(scene: Scene, misfit: float, limits: GateLimits) -> list[Gate]:
             f"within {limits.frames_late:g} frames",
             f"camera {_name(scene, worst)} shows things {abs(late[worst]):.2f} s "
             f"{'later' if late[worst] > 0 else 'earlier'} than the others: synchronise the videos first "
-            "(`mocap3d sync`), or clap once in view of all cameras and film again",
+            "(`mocap3d.cameras.sync`), or clap once in view of all cameras and film again",
         )
     ]
 

@@ -46,7 +46,7 @@ def capture(
     ] = None,
     cameras: Annotated[
         Path | None,
-        typer.Option(help="Calibrated cameras: all videos are one take, seen by as many (see mocap3d calibrate)."),
+        typer.Option(help="Calibrated cameras (a camera file): all videos are one take, seen by as many cameras."),
     ] = None,
     sync: Annotated[
         str, typer.Option(help="When each camera began: motion, audio, none, or its seconds, such as 0,0.12,-1.5.")
