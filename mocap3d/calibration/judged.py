@@ -7,23 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap3d.base.camera import Camera
 from mocap3d.base.errors import CalibrationError
 from mocap3d.base.pose import Pose3D
 from mocap3d.calibration.seen import Views, triangulated
-from mocap3d.calibration.ways import Solved
+from mocap3d.calibration.ways import Solved, places_gate
 from mocap3d.cameras.gates import Gate, check_cameras, check_lenses
 
 __all__ = ["asked_of", "paths_of"]
 
 Floats = NDArray[np.float64]
 
-_SAME_PLACE_M = 0.01
-
 
 def asked_of(solved: Solved, people: Sequence[Views], notes: list[str]) -> list[Gate]:
     """All gates: of the way itself, and of everybody who was seen."""
-    found = list(solved.gates) + _different(solved.cameras)
+    found = list(solved.gates) + [places_gate(solved.cameras)]
     if not people:
         notes.append("nobody was seen by two cameras, so that nobody could be asked whether the cameras are right")
         return [*found, *check_lenses(solved.cameras)]
@@ -31,26 +28,6 @@ def asked_of(solved: Solved, people: Sequence[Views], notes: list[str]) -> list[
     if solved.world == "first camera":  # people can say nothing about a floor that nobody looked for
         asked = tuple(gate for gate in asked if gate.name not in ("feet on the floor", "cameras above the floor"))
     return [*found, *asked]
-
-
-def _different(cameras: Sequence[Camera]) -> list[Gate]:
-    places = np.stack([camera.world_from_cam[:3, 3] for camera in cameras])
-    far = np.linalg.norm(places[:, None] - places[None], axis=-1) + np.diag(np.full(len(cameras), np.inf))
-    a, b = (int(n) for n in np.unravel_index(int(np.argmin(far)), far.shape))
-    passed = bool(far[a, b] > _SAME_PLACE_M)
-    advice = (
-        f"cameras {cameras[a].name!r} and {cameras[b].name!r} stand at one place: was the same video given twice? "
-        "Else put them apart, best 60 to 120 degrees around people, and film again"
-    )
-    return [
-        Gate(
-            name="places",
-            passed=passed,
-            value=float(far[a, b]),
-            limit="every camera at a place of its own",
-            advice="" if passed else advice,
-        )
-    ]
 
 
 def paths_of(solved: Solved, people: Sequence[Views]) -> tuple[Floats, ...]:

@@ -17,9 +17,19 @@ from mocap3d.calibration.points import ScenePoints
 from mocap3d.calibration.seen import Views, triangulated
 from mocap3d.cameras.boards import Board, BoardView
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
-from mocap3d.cameras.gates import Gate
+from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, refuse_failed
 
-__all__ = ["Solved", "as_given", "by_board", "by_people", "by_points", "placed_by_people", "refined", "with_best_crops"]
+__all__ = [
+    "Solved",
+    "as_given",
+    "by_board",
+    "by_people",
+    "by_points",
+    "placed_by_people",
+    "places_gate",
+    "refined",
+    "with_best_crops",
+]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +37,12 @@ _BOARD_RMS: Final = 0.0015  # of the longer side: 2.9 px of 1920
 _POINTS_PX: Final = 0.006  # likewise, of points that were clicked
 _LEFT_OUT: Final = 0.15
 _CLEARLY: Final = 0.98  # a crop is better than another one if its residual is below this share of the other's
+
+_SAME_PLACE_M: Final = 0.01
+_MOVED_M: Final = 0.4  # more is no refinement
+_TURNED_DEG: Final = 6.0
+_OF_VIDEOS: Final = ("mirrored", "synchronous", "steady")  # gates that cameras slightly off do not close
+_SHIFT: Final = 0.09  # of a person's height; twice the usual limit, as given cameras may be off here more than there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +195,12 @@ def by_people(
 
 
 def as_given(cameras: tuple[Camera, ...], people: tuple[Views, ...]) -> Solved:
-    """The cameras as they are, measured on people."""
+    """The cameras as they are, measured on people.
+
+    Raises:
+        CalibrationError: two cameras in one place.
+    """
+    refuse_failed([places_gate(cameras)])
     poses = [triangulated([views], cameras)[0] for views in people]
     off = [
         reprojection_px(cameras, pose.xyz_m, _stacked(views)).reshape(len(cameras), -1)
@@ -200,10 +221,50 @@ def as_given(cameras: tuple[Camera, ...], people: tuple[Views, ...]) -> Solved:
 def refined(cameras: tuple[Camera, ...], people: tuple[Views, ...], free: Sequence[str]) -> Solved:
     """Given cameras moved a little, until they agree about people."""
     found = refine_from_people(cameras, people, free=free, settings=PeopleSettings())
+    # Cameras that move explain away what is wrong with the videos: it is looked for before.
+    limits = GateLimits(shift=_SHIFT)
+    before = [gate for gate in check_cameras(cameras, people, limits=limits) if gate.name in _OF_VIDEOS]
     return replace(
         as_given(found.cameras, people),
+        gates=(*(gate for gate in before if not gate.passed), _nearby(cameras, found.cameras)),
         residual_px=tuple(float(value) for value in found.after_px),
         before_px=tuple(float(value) for value in found.before_px),
+    )
+
+
+def places_gate(cameras: Sequence[Camera]) -> Gate:
+    """Whether every camera stands at a place of its own."""
+    places = np.stack([camera.world_from_cam[:3, 3] for camera in cameras])
+    far = np.linalg.norm(places[:, None] - places[None], axis=-1) + np.diag(np.full(len(cameras), np.inf))
+    a, b = (int(n) for n in np.unravel_index(int(np.argmin(far)), far.shape))
+    return _gate(
+        "places",
+        bool(far[a, b] > _SAME_PLACE_M),
+        float(far[a, b]),
+        "every camera at a place of its own",
+        f"cameras {cameras[a].name!r} and {cameras[b].name!r} stand at one place: was the same video given twice? "
+        "Else put them apart, best 60 to 120 degrees around people, and film again",
+    )
+
+
+def _nearby(before: Sequence[Camera], after: Sequence[Camera]) -> Gate:
+    """Whether refining left the cameras about where they were: wrong videos, too, are explained by other cameras."""
+    moved = np.array(
+        [np.linalg.norm(a.world_from_cam[:3, 3] - b.world_from_cam[:3, 3]) for a, b in zip(before, after, strict=True)]
+    )
+    turns = [
+        np.trace(a.cam_from_world[:3, :3].T @ b.cam_from_world[:3, :3]) for a, b in zip(before, after, strict=True)
+    ]
+    turned_deg = np.degrees(np.arccos(np.clip((np.array(turns) - 1) / 2, -1, 1)))
+    worst = int(np.argmax(np.maximum(moved / _MOVED_M, turned_deg / _TURNED_DEG)))
+    return _gate(
+        "refined nearby",
+        bool(moved[worst] <= _MOVED_M and turned_deg[worst] <= _TURNED_DEG),
+        float(moved[worst]),
+        f"cameras move by at most {_MOVED_M:g} m and {_TURNED_DEG:g} degrees",
+        f"to make the views agree, camera {after[worst].name!r} would have to move by {moved[worst]:.2f} m and "
+        f"{turned_deg[worst]:.0f} degrees: it does not stand where it was calibrated, its video is mirrored or of "
+        "another moment (`mocap3d sync`), or cameras were exchanged; put that right, or calibrate again without refine",
     )
 
 

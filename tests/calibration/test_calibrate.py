@@ -81,6 +81,15 @@ def turned(camera, deg=3.0):
     return replace(camera, cam_from_world=pose)
 
 
+def unevenly(xyz_m):
+    """The same walk, now faster, now slower: who walks evenly looks alike every two steps."""
+    t = np.arange(len(xyz_m), dtype=float)
+    at = np.clip(t + 11 * np.sin(t / 14.0) * np.sin(t / 47.0 + 0.4), 0, len(t) - 1)
+    low = np.minimum(at.astype(int), len(t) - 2)
+    part = (at - low)[:, None, None]
+    return xyz_m[low] * (1 - part) + xyz_m[low + 1] * part
+
+
 def test_a_board_tells_places_and_people_tell_up(films, board_in_view, tmp_path):
     """Catches a size that people change, a floor that is not theirs, and cameras in another order than the videos."""
     cameras = ring(3)
@@ -159,7 +168,7 @@ def test_a_camera_that_is_bumped_while_the_board_is_filmed(films, board_in_view,
     cameras = ring(3)
     videos = films.film(tmp_path, cameras, walkers(1, seconds=3.0))
     board = board_in_view(cameras, bumped=1)
-    with pytest.raises(CalibrationError, match="bumped|moved"):
+    with pytest.raises(CalibrationError, match=r"bumped|moved"):
         mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, sync="none")
 
 
@@ -173,7 +182,7 @@ def test_a_camera_that_is_bumped_before_people(films, tmp_path):
     later = films.stories["cam1.mp4"]
     frames = other[0][:half] + later[0][half:]
     films.stories["cam1.mp4"] = (frames, *other[1:])
-    with pytest.raises(CalibrationError, match="steady: camera 'cam1'.*bumped"):
+    with pytest.raises(CalibrationError, match=r"steady: camera .*'cam1'.*bumped"):
         mocap3d.calibrate(after, lenses=cameras, refine=True, sync="none")
     assert videos == after
 
@@ -191,15 +200,15 @@ def test_a_mirrored_picture(films, tmp_path):
     """Catches the picture of a selfie camera, whose left is right."""
     cameras, people = ring(4), walkers(1, seconds=3.0)
     videos = films.film(tmp_path, cameras, people, mirrored=[2])
-    with pytest.raises(CalibrationError, match="mirrored"):
+    with pytest.raises(CalibrationError, match="picture of camera 'cam2' is mirrored"):
         mocap3d.calibrate(videos, lenses=cameras, refine=True, sync="none")
 
 
 def test_videos_that_are_two_seconds_apart(films, tmp_path):
     """Catches a rig solved from other moments; with the motion's help the same videos are solved."""
-    cameras, people = ring(3), walkers(1, seconds=8.0)
+    cameras, people = ring(3), [unevenly(person) for person in walkers(1, seconds=8.0)]
     videos = films.film(tmp_path, cameras, people, late=[0, 60, 0])
-    with pytest.raises(CalibrationError, match="synchronous|sync"):
+    with pytest.raises(CalibrationError, match="another moment"):
         mocap3d.calibrate(videos, lenses=cameras, refine=True, sync="none")
     found = mocap3d.calibrate(videos, lenses=cameras, refine=True)
     assert [view.began_s for view in found.views] == pytest.approx([0, 2.0, 0], abs=0.02)
@@ -220,7 +229,9 @@ def test_what_does_not_go_together_is_refused_at_once(films, tmp_path):
         "must be a list": {"given": str(videos[0])},
         "refine takes a calibrated rig": {"refine": True, "lenses": None},
         "names of pose": {"refine": ["place"]},
-        "as many lenses, or one for all": {"lenses": ring(3)},
+        "as many lenses, or one for all": {
+            "lenses": [replace(camera, name=f"lens{n}") for n, camera in enumerate(ring(3))]
+        },
         "nothing says what lens cam0 has": {"lenses": None},
         "say which": {"lenses": None, "lens_videos": videos},
         "either lenses or lens_videos": {"lens_videos": videos, "board": BOARD},
