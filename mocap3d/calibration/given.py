@@ -104,6 +104,8 @@ def distance_of(
     for which in distance_m[:2]:
         if isinstance(which, str) and which in names:
             numbers.append(names.index(which))
+        elif isinstance(which, str) and which.isdecimal() and int(which) < len(names):
+            numbers.append(int(which))
         elif isinstance(which, int) and 0 <= which < len(names):
             numbers.append(which)
         else:

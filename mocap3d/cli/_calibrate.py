@@ -150,8 +150,8 @@ def _tell(found: Calibration) -> None:
     for view in found.views:
         before = "" if view.before_px is None else f", before {view.before_px:.2f} px"
         print(
-            f"{view.camera}: residual {view.residual_px:.2f} px{before}, {view.sights} sights on {view.coverage:.0%} of "
-            f"the picture, began at {view.began_s:+.3f} s",
+            f"{view.camera}: residual {view.residual_px:.2f} px{before}, {view.sights} sights on {view.coverage:.0%} "
+            f"of the picture, began at {view.began_s:+.3f} s",
             file=sys.stderr,
         )
     passed = sum(gate.passed for gate in found.gates)

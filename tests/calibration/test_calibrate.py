@@ -256,3 +256,19 @@ def test_two_names_of_one_video(films, tmp_path):
     videos = films.film(tmp_path, twins, walkers(1, seconds=3.0))
     with pytest.raises(CalibrationError, match="given twice"):
         mocap3d.calibrate(videos, lenses=twins, refine=True, sync="none")
+
+
+def test_people_alone(films, tmp_path):
+    """Catches a rig that needs a board: places, size and floor from somebody who walks, all gates open."""
+    cameras, people = ring(3, arc_deg=200.0), walkers(1, seconds=4.0)
+    videos = films.film(tmp_path, cameras, people)
+    found = mocap3d.calibrate(videos, lenses=blind(cameras), sync="none", height_m=1.68)
+    assert (found.how, found.world, found.scale) == ("people", "people", "height")
+    off, tilt = off_m(found.cameras, cameras)
+    assert off < 0.1
+    assert tilt < 3
+    np.testing.assert_allclose(centres(found.cameras)[:, 1], centres(cameras)[:, 1], atol=0.1)
+    apart = float(np.linalg.norm(np.subtract(*centres(cameras)[:2])))
+    told = mocap3d.calibrate(videos, lenses=blind(cameras), sync="none", distance_m=("cam0", "cam1", apart))
+    assert told.scale == "distance"
+    assert float(np.linalg.norm(np.subtract(*centres(told.cameras)[:2]))) == pytest.approx(apart, rel=1e-6)
