@@ -88,7 +88,7 @@ def _top_view(calibration: mocap3d.Calibration) -> str:
     every = np.concatenate([places, *paths, np.zeros((1, 2))])
     low, high = np.floor(every.min(axis=0) - _MARGIN_M), np.ceil(every.max(axis=0) + _MARGIN_M)
     (x0, z0), (x1, z1) = (int(v) for v in low), (int(v) for v in high)
-    step = max(1, int(math.ceil(max(x1 - x0, z1 - z0) / 40)))
+    step = max(1, math.ceil(max(x1 - x0, z1 - z0) / 40))
     lines = [_line("axis" if x == 0 else "grid", x, z0, x, z1) for x in range(x0, x1 + 1, step)]
     lines += [_line("axis" if z == 0 else "grid", x0, z, x1, z) for z in range(z0, z1 + 1, step)]
     for n, path in enumerate(paths):
@@ -104,8 +104,8 @@ def _top_view(calibration: mocap3d.Calibration) -> str:
     box = f"{x0} {z0} {x1 - x0} {z1 - z0}"
     return (
         f'<figure><svg viewBox="{box}" role="img">{"".join(lines)}</svg><figcaption>The floor from above, a line every '
-        f"{'metre' if step == 1 else f'{step} metres'}: +x to the right, -z upwards. Dots are cameras, wedges what they "
-        "see, lines where people's hips went.</figcaption></figure>"
+        f"{'metre' if step == 1 else f'{step} metres'}: +x to the right, -z upwards. Dots are cameras, wedges what "
+        "they see, lines where people's hips went.</figcaption></figure>"
     )
 
 
