@@ -225,6 +225,7 @@ def _perform_one(
 ) -> Performance:
     from mocap3d.identify.sides import repair_sides
     from mocap3d.lift.adjust import adjust_pose
+    from mocap3d.lift.fill_in import fill_in
 
     views = repair_sides(views, take.cameras)
     pose3d = adjust_pose(views, take.cameras)
@@ -241,6 +242,7 @@ def _perform_one(
     )
     notes += _misfits(views, pose3d, take.cameras, number)
     notes += _lost(pose3d, take.start_frame + during.start, number)
+    pose3d = fill_in(pose3d, views, take.cameras, height_m=wanted.height_m)
     first = next(pose for pose in views if pose is not None)
     sight = Sight(person=number, first=take.start_frame + during.start, pose2d=first)
     standing = Standing(sight=sight, pose3d=pose3d, hint=None)

@@ -311,12 +311,6 @@ def test_only_a_missing_torch_asks_for_torch(missing, extra, tmp_path, capsys, m
             run(capsys, *arguments)
 
 
-def test_several_cameras_are_not_taken_for_a_batch(capsys, tmp_path, no_work):
-    """Catches `--cameras`, one take seen by several cameras, read as a batch until that can be captured."""
-    code, *_ = run(capsys, "capture", WALK, WALK, "-o", tmp_path, "--cameras", LENS)
-    assert (code, no_work) == (2, [])
-
-
 def test_one_lens_for_a_batch(capsys, tmp_path, monkeypatch):
     """Catches a camera file that only the first video of a batch is captured with."""
     lenses = []

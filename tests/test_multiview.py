@@ -24,7 +24,7 @@ HIPS = [11, 12]
 def filmed(monkeypatch):
     """Make videos "cam0.mp4" ... of people; a camera may start late, be moved, or have a cut."""
 
-    def film(cameras, people, late=None, moved=None, cut=None, noise_px=2.0, seconds=None):
+    def film(cameras, people, late=None, moved=None, cut=None, covered=None, noise_px=2.0):
         stories = {}
         for n, camera in enumerate(cameras):
             skip = 0 if late is None else late[n]
@@ -42,6 +42,9 @@ def filmed(monkeypatch):
             shots = (Shot(start=0, stop=count, moves_from=moves),)
             if cut == n:
                 shots = (Shot(start=0, stop=10), Shot(start=10, stop=count))
+            if covered is not None and covered[0] == n:
+                for frame in frames[covered[1]]:
+                    frame.xy_px, frame.confidence = np.zeros((0, 17, 2)), np.zeros((0, 17))
             stories[f"{camera.name}.mp4"] = frames, shots, camera.size_wh_px
 
         def open_video(path, **_):
@@ -199,3 +202,19 @@ def test_one_person_on_a_treadmill_and_a_second_behind(shared_data):
                 )  # calibration included; the two stand 100 px and more apart
     apart_m = runner.pose3d.xyz_m[:, HIPS].mean(axis=(0, 1)) - behind.pose3d.xyz_m[:, HIPS].mean(axis=(0, 1))
     assert np.hypot(apart_m[0], apart_m[2]) > 2
+
+
+def test_who_one_camera_alone_still_sees_goes_on(filmed):
+    """Catches somebody who stops in mid-step while one of two cameras is covered."""
+    cameras, people = ring(2), walkers(1, seconds=3.0)
+    videos = filmed(cameras, people, covered=(1, slice(40, 60)))
+    with pytest.warns(mocap3d.Mocap3dWarning, match="no two cameras agree in 20 frames"):
+        clip = mocap3d.capture(videos, cameras=cameras, sync="none")
+    one = clip.performances[0]
+    gap = slice(40 - one.motion.start_frame, 60 - one.motion.start_frame)
+    assert (one.pose3d.confidence[gap] == 0).all()
+    off_m = np.linalg.norm(
+        one.pose3d.xyz_m[:, HIPS] - people[0][one.motion.start_frame :][: len(one.pose3d), HIPS], axis=-1
+    )
+    still_m = np.linalg.norm(people[0][40:60, HIPS] - people[0][39, HIPS], axis=-1)
+    assert off_m[gap].mean() < 0.5 * still_m.mean()

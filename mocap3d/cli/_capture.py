@@ -6,6 +6,7 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from mocap3d.cli._outputs import (
     save_clip,
 )
 from mocap3d.cli._progress import progress
+from mocap3d.cli._take import check_take, sync_of
 
 __all__ = ["capture", "demo"]
 
@@ -42,6 +44,13 @@ def capture(
         Path | None,
         typer.Option(help="Camera file (TOML) that describes the lens: one for all videos of a batch."),
     ] = None,
+    cameras: Annotated[
+        Path | None,
+        typer.Option(help="Calibrated cameras: all videos are one take, seen by as many (see mocap3d calibrate)."),
+    ] = None,
+    sync: Annotated[
+        str, typer.Option(help="When each camera began: motion, audio, none, or its seconds, such as 0,0.12,-1.5.")
+    ] = "motion",
     fov: Annotated[
         float | None,
         typer.Option(min=1, max=170, help="Degrees that the longer side of the picture shows; else metadata, else 60."),
@@ -105,12 +114,19 @@ def capture(
         preset=preset, mesh=mesh, together=together, onto=onto, bone_map=bone_map, root=root, foot_lock=foot_lock
     )
     videos, batch = find_videos(inputs)
+    take: tuple[Path, ...] = ()
+    if cameras is not None:
+        check_take(videos, camera=camera, fov=fov, camera_tilt=camera_tilt, keep_stages=keep_stages)
+        take, videos, batch = tuple(videos), videos[:1], False
+        options |= {"cameras": cameras, "sync": sync_of(sync, len(take))}
+    elif sync != "motion":
+        raise typer.BadParameter("--sync belongs to several videos of one take: give --cameras, too")
     jobs = plan(videos, output, report, keep_stages, batch=batch)
     prove_formats({target for job in jobs for target in job.targets}, look)
     if batch:
         _capture_batch(jobs, options, look, as_json=as_json)
     else:
-        _capture_one(jobs[0], options, look, as_json=as_json)
+        _capture_one(replace(jobs[0], take=take), options, look, as_json=as_json)
 
 
 def demo(
@@ -164,7 +180,7 @@ def _capture_and_save(
 
     with progress() as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", Mocap3dWarning)  # the notes say the same, below
-        clip = run(job.video, progress=tell, **options)
+        clip = run(job.take or job.video, progress=tell, **options)
     if job.stages is not None:
         clip.save_stages(job.stages)
     return save_clip(clip, job, look, written, quiet=quiet)

@@ -68,12 +68,14 @@ class Job:
         targets: motion files to write.
         report: HTML page to write, or None.
         stages: folder for the stages, or None.
+        take: the videos of all cameras, of which ``video`` is the first; empty with one camera.
     """
 
     video: Path
     targets: tuple[Path, ...]
     report: Path | None
     stages: Path | None = None
+    take: tuple[Path, ...] = ()
 
 
 def plan(

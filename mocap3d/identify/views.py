@@ -53,8 +53,8 @@ class MatchSettings:
     noise: float = 0.02
     least_confidence: float = 0.2
     longest_gap_s: float = 0.1
-    evidence_s: float = 0.5
-    past: float = 0.25
+    evidence_s: float = 0.3
+    past: float = 0.5
     same_track: float = 0.3
     remember_s: float = 1.0
     merge_s: float = 0.2

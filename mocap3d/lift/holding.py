@@ -6,11 +6,14 @@ cameras get the same numbers; capture bridges short gaps on a straight line befo
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["RunningHold", "hold_unseen", "longest_hold"]
 
+_Float = TypeVar("_Float", bound=np.floating)
 _LONGEST_S = 0.25
 
 
@@ -19,7 +22,7 @@ def longest_hold(fps: float) -> int:
     return round(_LONGEST_S * fps)
 
 
-def hold_unseen(points: NDArray[np.floating], longest: int) -> NDArray[np.floating]:
+def hold_unseen(points: NDArray[_Float], longest: int) -> NDArray[_Float]:
     """Put joints that are not seen where they were last.
 
     Args:
@@ -45,12 +48,12 @@ class RunningHold:
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
-        self._last: NDArray[np.floating] | None = None
-        self._ages: NDArray[np.int64] | int = 0
+        self._last: NDArray[np.float64] | None = None
+        self._ages: NDArray[np.int64] = np.zeros(1, dtype=np.int64)  # of all joints, before the first frame
 
-    def push(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+    def push(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The next frame (J, D), with joints that are not seen where they were last."""
-        seen = np.isfinite(points).all(axis=-1)
+        seen = np.asarray(np.isfinite(points).all(axis=-1))
         self._last = points if self._last is None else np.where(seen[:, None], points, self._last)
         self._ages = np.where(seen, 0, self._ages + 1)
-        return np.where((self._ages <= self._longest)[:, None], self._last, np.nan)
+        return np.where(np.asarray(self._ages <= self._longest)[:, None], self._last, np.nan)

@@ -29,13 +29,13 @@ def drop_points(
         return
     clips, frames = rays.shape[:2]
     probability = np.where(rng.random(clips) < share, rng.uniform(0, _MOST, clips), 0)
-    lasting = rng.random(clips) < _LASTING
-    length = np.where(lasting, rng.integers(2, _LONGEST_FRAMES + 1, clips), 1)
-    stretch = (np.arange(frames) + rng.integers(length)[:, None]) // length[:, None]
+    lasting, over_gaps = rng.random((2, clips)) < [[_LASTING], [_BRIDGED]]
+    length: NDArray[np.int64] = np.where(lasting, rng.integers(2, _LONGEST_FRAMES + 1, size=clips), 1)
+    stretch = (np.arange(frames) + (rng.random(clips) * length).astype(np.int64)[:, None]) // length[:, None]
     chance = np.take_along_axis(rng.random((clips, frames + 1, rays.shape[2])), stretch[..., None], axis=1)
     lost = chance < probability[:, None, None]
     confidence[lost] = 0
-    bridged = lost & (~lasting & (rng.random(clips) < _BRIDGED))[:, None, None]
+    bridged = lost & (over_gaps & ~lasting)[:, None, None]
     rays[lost] = np.where(bridged[lost][:, None], _between_neighbours(rays, lost)[lost], np.nan)
 
 
