@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,9 @@ import typer
 from mocap3d.cli._inputs import check_choice
 from mocap3d.cli._outputs import prove_writable
 from mocap3d.cli._progress import progress
+from mocap3d.cli._take import sync_of
 
 __all__ = ["starts_of_option", "sync"]
-
-_WAYS = ("motion", "audio", "none")
 
 
 def sync(
@@ -60,21 +60,10 @@ def sync(
         )
 
 
-def starts_of_option(text: str, videos: list[Path]) -> str | tuple[float, ...]:
+def starts_of_option(text: str, videos: Sequence[Path]) -> str | tuple[float, ...]:
     """What --sync means: a word, seconds between commas, or a file that `mocap3d sync` wrote."""
-    if text in _WAYS:
-        return text
     if text.endswith(".toml"):
         from mocap3d.calibration import read_starts
 
         return read_starts(text, videos)
-    try:
-        seconds = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        seconds = ()
-    if len(seconds) != len(videos):
-        raise typer.BadParameter(
-            f"--sync takes {', '.join(_WAYS)}, the seconds of all {len(videos)} videos between commas, or a file of "
-            f"mocap3d sync; got {text!r}"
-        )
-    return seconds
+    return sync_of(text, len(videos))

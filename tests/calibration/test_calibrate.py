@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from board_scenes import seen_boards
+from filmed_takes import unevenly
 from rigs_of_cameras import pixels, ring, walkers
 from scipy.spatial.transform import Rotation
 
@@ -79,15 +80,6 @@ def turned(camera, deg=3.0):
     pose = camera.cam_from_world.copy()
     pose[:3] = Rotation.from_euler("y", deg, degrees=True).as_matrix() @ pose[:3]
     return replace(camera, cam_from_world=pose)
-
-
-def unevenly(xyz_m):
-    """The same walk, now faster, now slower: who walks evenly looks alike every two steps."""
-    t = np.arange(len(xyz_m), dtype=float)
-    at = np.clip(t + 11 * np.sin(t / 14.0) * np.sin(t / 47.0 + 0.4), 0, len(t) - 1)
-    low = np.minimum(at.astype(int), len(t) - 2)
-    part = (at - low)[:, None, None]
-    return xyz_m[low] * (1 - part) + xyz_m[low + 1] * part
 
 
 def test_a_board_tells_places_and_people_tell_up(films, board_in_view, tmp_path):

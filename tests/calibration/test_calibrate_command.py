@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filmed_takes import unevenly
 from rigs_of_cameras import ring, walkers
 from typer.testing import CliRunner
 
@@ -170,7 +171,7 @@ def test_files_that_hold_no_points(text, tmp_path):
 def test_sync_finds_who_began_late(films, tmp_path):
     """Catches offsets with the wrong sign, and a file that is written though nothing tells."""
     cameras = ring(2)
-    people = walkers(2, seconds=4.0)
+    people = [unevenly(person) for person in walkers(1, seconds=6.0)]
     videos = films.film(tmp_path, cameras, people, late=[0, 9])
     found = mocap3d.synchronise(videos)
     assert found.offsets_s == pytest.approx((0.0, 0.3), abs=0.02)

@@ -76,3 +76,12 @@ def mirror(xy_px, width):
     flipped = xy_px.copy()
     flipped[..., 0] = width - 1 - flipped[..., 0]
     return flipped[..., PAIRS, :]
+
+
+def unevenly(xyz_m):
+    """The same walk, now faster, now slower: who walks evenly looks alike every two steps."""
+    t = np.arange(len(xyz_m), dtype=float)
+    at = np.clip(t + 11 * np.sin(t / 14.0) * np.sin(t / 47.0 + 0.4), 0, len(t) - 1)
+    low = np.minimum(at.astype(int), len(t) - 2)
+    part = (at - low)[:, None, None]
+    return xyz_m[low] * (1 - part) + xyz_m[low + 1] * part
