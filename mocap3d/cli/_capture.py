@@ -52,7 +52,7 @@ def capture(
     sync: Annotated[
         str,
         typer.Option(
-            help="When each camera began: motion, audio, none, seconds such as 0,0.12,-1.5, or a file of sync."
+            help="When each camera began: motion, audio, none, seconds (0,0.12,-1.5), or a file of sync."
         ),
     ] = "motion",
     fov: Annotated[
