@@ -33,6 +33,7 @@ def distinct(videos: Videos) -> list[Path]:
 
 
 def way_of(
+    how: str | None,
     *,
     refine: bool | Sequence[str],
     points: object | None,
@@ -40,19 +41,29 @@ def way_of(
     lens_videos: object | None,
     lenses: object | None,
 ) -> How:
-    """What cameras are to be found from; see `mocap3d.calibrate`."""
+    """What cameras are to be found from; see `mocap3d.calibrate`.
+
+    Raises:
+        InputError: what was given does not go together.
+    """
+    if how not in (None, "board", "points", "people"):
+        raise InputError(f"how must be 'board', 'points' or 'people', got {how!r}")
+    if lenses is not None and lens_videos is not None:
+        raise InputError("give either lenses or lens_videos: both say what the lenses are")
     if refine:
-        if points is not None or lens_videos is not None or lenses is None:
-            raise InputError("refine takes a calibrated rig as lenses, and neither points nor lens_videos")
+        if points is not None or lens_videos is not None or lenses is None or how is not None:
+            raise InputError("refine takes a calibrated rig as lenses, and neither points, lens_videos nor how")
         unknown = [] if refine is True else [name for name in refine if name not in FREE]
         if isinstance(refine, str) or unknown:
             raise InputError(f"refine is True, or names of {', '.join(FREE)}; got {refine!r}")
         return "refined"
-    if lenses is not None and lens_videos is not None:
-        raise InputError("give either lenses or lens_videos: both say what the lenses are")
-    if points is not None:
-        return "points"
-    return "board" if board is not None and lens_videos is None else "people"
+    if (how == "board" and board is None) or (how == "points" and points is None):
+        raise InputError(f"how='{how}' needs {how}=")
+    if how in ("board", "people") and points is not None:
+        raise InputError(f"points have no use with how='{how}'")
+    if how == "board" or (how is None and points is None and board is not None and lens_videos is None):
+        return "board"
+    return "points" if points is not None else "people"
 
 
 def board_of(board: Pictures | None) -> Board | None:

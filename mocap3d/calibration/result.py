@@ -62,7 +62,8 @@ class Calibration:
             "assumed", when nobody said.
         views: one for each camera.
         gates: everything that was asked of the result.
-        sync: what told when each video began: "motion", "audio", "none", "given", or "photos".
+        sync: what told when each video began: "motion", "audio", "none", "given", "photos", or
+            "nothing" where motion should have, and nobody moved.
         paths_m: per person (T, 2), x and z of the middle of the hips; NaN where not seen. For the top view.
         notes: what a user should know.
         settings: what was given, by name.

@@ -35,7 +35,7 @@ class People:
     Attributes:
         take: on one clock; None when fewer than two cameras saw anybody.
         offsets_s: per camera, when its video began, after the first one.
-        told: what says so: "motion", "audio", "none" or "given".
+        told: what says so: "motion", "audio", "none" or "given"; "nothing" where motion should, and nobody moves.
     """
 
     take: Take | None
@@ -82,6 +82,8 @@ def look_at(
             tracks_of(watch(video, detector, device, tell), camera, notes)
             for video, camera in zip(opened, cameras, strict=True)
         ]
+        if sum(bool(own) for own in seen) < 2 and isinstance(sync, str) and sync == "motion":
+            return People(take=None, offsets_s=(0.0,) * len(cameras), told="nothing")
         offsets_s, told = starts_of(sync, videos, seen, cameras)
     take = None
     if sum(bool(own) for own in seen) >= 2:

@@ -52,6 +52,7 @@ def calibrate(
     lenses: Pictures | Camera | Sequence[Camera] | None = None,
     board: Pictures | None = None,
     lens_videos: Videos | None = None,
+    how: Literal["board", "points", "people"] | None = None,
     points: Pictures | ScenePoints | None = None,
     refine: bool | Sequence[str] = False,
     people: Literal["same", "none"] | Videos = "same",
@@ -69,16 +70,16 @@ def calibrate(
 ) -> Calibration:
     """Find where the cameras of several videos stand.
 
-    With ``refine`` the poses of ``lenses`` are refined by people; else with ``points`` they come from measured points;
-    else with ``board`` from the board in ``videos``, unless it is there for the lenses only (``lens_videos`` are given,
-    and no ``floor``, and the videos do not show it); else from the people who move.
+    With ``refine`` the poses of ``lenses`` are refined by people. Else ``how`` says what tells where cameras stand; by
+    default measured ``points``, if there are any; else a ``board``, unless it is in ``lens_videos``; else people.
 
     Args:
         videos: one per camera, at least two; or folders of photos of a board, as many in each.
         lenses: a camera file or cameras, by the names of the videos or in their order; one serves all.
         board: what is shown, such as "charuco:4x5:54mm:40.5mm:4X4_50"; see `mocap3d.cameras.boards.parse_board`.
-        lens_videos: pictures of the board for the lenses: one per camera, or one for all. With them, ``videos`` need
-            not show the board: then people tell where the cameras stand.
+        lens_videos: pictures of the board for the lenses, where ``videos`` do not show it well: one per camera, or one
+            for all.
+        how: what tells where the cameras stand: "board", "points" or "people".
         points: measured points and where they are in the pictures; a file (see `mocap3d.calibration.read_points`).
         refine: True moves the poses of the given ``lenses``; or the names of what may move, of "pose", "principal",
             "focal", "zoom", "distortion".
@@ -107,7 +108,7 @@ def calibrate(
     tell = progress or (lambda step, done, total: None)
     job = _Job(
         videos=distinct(videos),
-        how=way_of(refine=refine, points=points, board=board, lens_videos=lens_videos, lenses=lenses),
+        how=way_of(how, refine=refine, points=points, board=board, lens_videos=lens_videos, lenses=lenses),
         people=people,
         sync=sync,
         height_m=above_0("height_m", height_m),
@@ -146,7 +147,6 @@ def calibrate(
         "distance_m": None if distance_m is None else list(distance_m),
         "refine": list(free),
         "floor": floor,
-        "gates": gates,
         "detector": detector,
     }
     return _described(job, found, words, solved, asked, paths_of(solved, people_seen), settings)
@@ -196,11 +196,6 @@ def _solve(
     cameras = tuple(lens.camera for lens in lenses)
     _watch(job, cameras)
     take = None if job.seen is None else job.seen.take
-    if job.how in ("people", "refined") and take is None:
-        raise CalibrationError(
-            "two cameras must see somebody: nobody was found in the videos; film somebody who walks about in view of "
-            "all cameras" + (", or show a board" if job.how == "people" else "")
-        )
     if job.how == "board" and source.board is not None:
         from mocap3d.cameras.board_videos import boards_in_videos
 
@@ -208,10 +203,14 @@ def _solve(
         solve = partial(by_board, seen=seen, board=source.board, floor=job.floor)
     elif job.how == "points" and marks is not None:
         solve = partial(by_points, points=marks)
-    elif job.how == "refined" and take is not None:
+    elif take is None:
+        raise CalibrationError(
+            "two cameras must see somebody: nobody was found in the videos; film somebody who walks about in view of "
+            "all cameras" + (", or show a board" if job.how == "people" else "")
+        )
+    elif job.how == "refined":
         solve = partial(_measured, take=take)
     else:
-        assert take is not None
         views = lifted(take, cameras, job.height_m, job.device)
         solve = partial(by_people, views=views, height_m=job.height_m, distance_m=apart)
     solved, words, told = with_best_crops(lenses, solve)
@@ -243,6 +242,11 @@ def _watch(job: _Job, cameras: Sequence[Camera]) -> None:
         watched = job.videos if own else list(job.people)
         job.seen = job.look(watched, cameras, job.sync)
         job.offsets_s, job.told = job.seen.offsets_s, job.seen.told
+        if job.how == "board" and job.told == "nothing":
+            raise CalibrationError(
+                "nobody moves in view of two cameras, so that motion does not tell when the videos began: give "
+                "sync='audio', 'none' or seconds"
+            )
         return
     if not job.photos:
         if job.how == "points":

@@ -36,6 +36,10 @@ def calibrate(
     lens_video: Annotated[
         list[Path] | None, typer.Option(help="Pictures of the board for the lens: one per camera, or one for all.")
     ] = None,
+    how: Annotated[
+        str | None,
+        typer.Option(help="What tells where cameras stand, if not what is given.", metavar="board|points|people"),
+    ] = None,
     points: Annotated[
         Path | None, typer.Option(help="TOML file of measured points and where they are in the pictures.")
     ] = None,
@@ -84,6 +88,7 @@ def calibrate(
     from mocap3d.cameras.files import FORMATS
 
     check_choice("--model", model, ("brown-conrady", "fisheye"))
+    check_choice("--how", how, ("board", "points", "people"))
     check_choice("--floor", floor, ("first", "last"))
     check_choice("--gates", gates, ("refuse", "report"))
     check_choice("--detector", detector, ("movenet_thunder", "movenet_lightning"))
@@ -95,6 +100,7 @@ def calibrate(
         "lenses": lenses,
         "board": board,
         "lens_videos": lens_video or None,
+        "how": how,
         "points": points,
         "refine": _names(refine),
         "people": "none" if no_people else people or "same",

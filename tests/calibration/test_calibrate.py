@@ -226,6 +226,9 @@ def test_what_does_not_go_together_is_refused_at_once(films, tmp_path):
         },
         "nothing says what lens cam0 has": {"lenses": None},
         "say which": {"lenses": None, "lens_videos": videos},
+        "how must be": {"how": "guess"},
+        "needs board=": {"how": "board"},
+        "no use with how='people'": {"how": "people", "points": ScenePoints(points_m=np.zeros((4, 3)), seen_px={})},
         "either lenses or lens_videos": {"lens_videos": videos, "board": BOARD},
         "floor is 'first' or 'last'": {"floor": "last"},
         "'refuse' or 'report'": {"gates": "no"},
@@ -264,3 +267,31 @@ def test_people_alone(films, tmp_path):
     told = mocap3d.calibrate(videos, lenses=blind(cameras), sync="none", distance_m=("cam0", "cam1", apart))
     assert told.scale == "distance"
     assert float(np.linalg.norm(np.subtract(*centres(told.cameras)[:2]))) == pytest.approx(apart, rel=1e-6)
+
+
+def test_a_board_without_anybody(films, board_in_view, tmp_path):
+    """Catches gates that are silently not asked, and beginnings that are made up where nobody moves."""
+    cameras = ring(3)
+    videos = films.film(tmp_path, cameras, [])
+    board = board_in_view(cameras)
+    found = mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, sync="none", people="none")
+    assert found.world == "first camera"
+    assert any("nobody and nothing says where up" in note for note in found.notes)
+    assert any("nobody could be asked" in note for note in found.notes)
+    with pytest.raises(CalibrationError, match="motion does not tell when the videos began"):
+        mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label)
+    with pytest.raises(InputError, match="choose 'audio', 'none' or seconds"):
+        mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, people="none")
+
+
+def test_people_of_another_take(films, board_in_view, tmp_path):
+    """Catches a rig whose vertical was looked for in the videos of the board, though others were given."""
+    cameras = ring(3)
+    films.film(tmp_path, [replace(camera, name=f"board{n}") for n, camera in enumerate(cameras)], [])
+    boards = [tmp_path / f"board{n}.mp4" for n in range(3)]
+    walks = films.film(tmp_path, cameras, walkers(1, seconds=4.0))
+    found = mocap3d.calibrate(
+        boards, lenses=blind(cameras), board=board_in_view(cameras).label, sync="none", people=walks
+    )
+    assert found.world == "people"
+    np.testing.assert_allclose(centres(found.cameras)[:, 1], centres(cameras)[:, 1], atol=0.15)
