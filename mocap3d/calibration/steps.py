@@ -232,39 +232,43 @@ def _measured(cameras: tuple[Camera, ...], take: Take) -> Solved:
 
 def _watch(job: _Job, cameras: Sequence[Camera]) -> None:
     """See people, and find out when the videos began."""
+    others = [] if isinstance(job.people, str) else list(job.people)
+    if not others and job.people not in ("same", "none"):
+        raise InputError(f"people must be 'same', 'none' or videos, got {job.people!r}")
+    if others and len(others) != len(cameras):
+        raise InputError(f"people needs a video of each of {len(cameras)} cameras, got {len(others)}")
+    needed = job.how in ("people", "refined")
+    if needed and not others and (job.photos or job.people == "none"):
+        raise InputError("people tell where these cameras stand: give videos of them, and leave people='none' out")
+    job.offsets_s = (0.0,) * len(cameras)
+    if not job.photos and not (needed and others):
+        _begin(job, cameras, judged_by_others=bool(others))
+    if others:
+        job.seen = job.look(others, cameras, job.sync if isinstance(job.sync, str) else "motion")
+        if needed:
+            job.offsets_s, job.told = job.seen.offsets_s, job.seen.told
+
+
+def _begin(job: _Job, cameras: Sequence[Camera], *, judged_by_others: bool) -> None:
+    """Find out when the videos themselves began, and see who is in them."""
     from mocap3d.take import starts_of
 
-    own = job.people == "same" and not job.photos
-    needed = job.how in ("people", "refined")
-    if needed and not own and job.people in ("same", "none"):
-        raise InputError("people tell where these cameras stand: give videos of them, and leave people='none' out")
-    if own or (needed and not job.photos):
-        watched = job.videos if own else list(job.people)
-        job.seen = job.look(watched, cameras, job.sync)
+    alone = judged_by_others or job.people == "none"
+    if job.how == "points" and alone:  # marks stand still, and nobody is looked for
+        job.told = "none"
+    elif alone and job.sync != "motion":
+        offsets, job.told = starts_of(job.sync, job.videos, [[] for _ in cameras], cameras)
+        job.offsets_s = tuple(float(value) for value in offsets)
+    elif job.people == "none":
+        raise InputError("sync='motion' looks at people in the videos of the board: choose 'audio', 'none' or seconds")
+    else:
+        job.seen = job.look(job.videos, cameras, job.sync)
         job.offsets_s, job.told = job.seen.offsets_s, job.seen.told
         if job.how == "board" and job.told == "nothing":
             raise CalibrationError(
                 "nobody moves in view of two cameras, so that motion does not tell when the videos began: give "
                 "sync='audio', 'none' or seconds"
             )
-        return
-    if not job.photos:
-        if job.how == "points":
-            job.offsets_s, job.told = (0.0,) * len(cameras), "none"
-        elif job.sync == "motion":
-            raise InputError(
-                "sync='motion' looks at people in the videos of the board: choose 'audio', 'none' or seconds"
-            )
-        else:
-            offsets, job.told = starts_of(job.sync, job.videos, [[] for _ in cameras], cameras)
-            job.offsets_s = tuple(float(value) for value in offsets)
-    else:
-        job.offsets_s = (0.0,) * len(cameras)
-    if job.people not in ("same", "none"):
-        others = list(job.people)
-        if len(others) != len(cameras):
-            raise InputError(f"people needs a video of each of {len(cameras)} cameras, got {len(others)}")
-        job.seen = job.look(others, cameras, "motion" if not isinstance(job.sync, str) else job.sync)
 
 
 def _upright(job: _Job, solved: Solved) -> Solved:
