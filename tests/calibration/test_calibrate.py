@@ -251,6 +251,8 @@ def test_two_names_of_one_video(films, tmp_path):
     videos = films.film(tmp_path, twins, walkers(1, seconds=3.0))
     with pytest.raises(CalibrationError, match="given twice"):
         mocap3d.calibrate(videos, lenses=twins, refine=True, sync="none")
+    with pytest.raises(CalibrationError, match="same video given twice"):
+        mocap3d.calibrate(videos, lenses=blind(twins), sync="none")
 
 
 def test_people_alone(films, tmp_path):
