@@ -6,13 +6,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mocap3d.base.errors import InputError
 from mocap3d.calibration.lenses import Filmed
 from mocap3d.calibration.result import How
 from mocap3d.cameras.boards import Board
 from mocap3d.cameras.bundle_problem import FREE
+from mocap3d.take import SyncBy
 
-__all__ = ["above_0", "board_of", "distance_of", "distinct", "filmed_by", "way_of"]
+__all__ = ["above_0", "board_of", "check_sizes", "check_sync", "distance_of", "distinct", "filmed_by", "way_of"]
 
 Pictures = str | os.PathLike[str]
 Videos = Sequence[Pictures]
@@ -71,6 +74,22 @@ def board_of(board: Pictures | None) -> Board | None:
     from mocap3d.cameras.boards import parse_board
 
     return None if board is None else parse_board(board)
+
+
+def check_sizes(how: How, height_m: object | None, distance_m: object | None) -> None:
+    """Refuse lengths that would be left out: only people do not bring a size of their own."""
+    for name, value in (("height_m", height_m), ("distance_m", distance_m)):
+        if value is not None and how != "people":
+            raise InputError(f"{name} sets the size where people alone tell it; here it comes from what else was given")
+
+
+def check_sync(sync: SyncBy, count: int) -> None:
+    """Refuse what does not say when each of the videos began."""
+    if isinstance(sync, str):
+        if sync not in ("motion", "audio", "none"):
+            raise InputError(f"sync must be 'motion', 'audio', 'none' or seconds per video, got {sync!r}")
+    elif len(sync) != count or not np.isfinite(np.asarray(sync, np.float64)).all():
+        raise InputError(f"sync must hold one start in seconds for each of the {count} videos, got {sync!r}")
 
 
 def above_0(name: str, value: float | None) -> float | None:

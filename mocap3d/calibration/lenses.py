@@ -90,7 +90,7 @@ def find_lenses(
     """
     if source.lenses is not None:
         found = [LensFound(origin="given", crops=(("", camera),)) for camera in _given(filmed, source.lenses)]
-    elif source.lens_videos is not None or source.board is not None:
+    elif source.lens_videos is not None or (source.board is not None and source.fov_deg is None):
         found = _from_boards(filmed, source, tell)
     else:
         found = [_from_fov(one, source.fov_deg) for one in filmed]

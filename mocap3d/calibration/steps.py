@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import CalibrationError, InputError
-from mocap3d.calibration.given import above_0, board_of, distance_of, distinct, filmed_by, way_of
+from mocap3d.calibration.given import (
+    above_0,
+    board_of,
+    check_sizes,
+    check_sync,
+    distance_of,
+    distinct,
+    filmed_by,
+    way_of,
+)
 from mocap3d.calibration.judged import asked_of, paths_of
 from mocap3d.calibration.lenses import LensFound, LensSource, find_lenses
 from mocap3d.calibration.points import ScenePoints, read_points
@@ -89,7 +98,7 @@ def calibrate(
         sync: what tells when each video began: "motion", "audio", "none", or seconds for each.
         crop: what videos of another size than their lens show of its picture: for all, or by camera, "centre",
             "scaled", "x,y" of the top-left pixel, or "find".
-        fov_deg: instead of lenses: degrees that the longer side of the pictures shows.
+        fov_deg: degrees that the longer side of the pictures shows, instead of lenses from a file or a board.
         model: of lenses that are calibrated from a board.
         floor: when the board lay on the floor: "first" or "last" of the moments at which two cameras see it.
         gates: "refuse" a result with a gate that fails, or "report" it.
@@ -117,6 +126,10 @@ def calibrate(
         device=device,
         tell=tell,
     )
+    check_sizes(job.how, height_m, distance_m)
+    check_sync(sync, len(job.videos))
+    if fov_deg is not None and (lenses is not None or lens_videos is not None):
+        raise InputError("give either fov_deg or lenses: both say what the lenses are")
     if gates not in ("refuse", "report"):
         raise InputError(f"gates must be 'refuse' or 'report', got {gates!r}")
     if floor not in (None, "first", "last") or (floor is not None and job.how != "board"):
