@@ -51,9 +51,7 @@ def capture(
     ] = None,
     sync: Annotated[
         str,
-        typer.Option(
-            help="When each camera began: motion, audio, none, seconds (0,0.12,-1.5), or a file of sync."
-        ),
+        typer.Option(help="When each camera began: motion, audio, none, seconds (0,0.12,-1.5), or a file of sync."),
     ] = "motion",
     fov: Annotated[
         float | None,
