@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mocap3d.base.shot import Shot
     from mocap3d.base.skeleton import Skeleton
     from mocap3d.base.skeletons import SKELETONS, skeleton_named
+    from mocap3d.calibration import Calibration, calibrate, synchronise
     from mocap3d.clip import Clip, Performance
     from mocap3d.onto import Retargeted, retarget
     from mocap3d.output import read, write
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SKELETONS",
+    "Calibration",
     "CalibrationError",
     "Camera",
     "Clip",
@@ -58,12 +60,14 @@ __all__ = [
     "Shot",
     "Skeleton",
     "Tip",
+    "calibrate",
     "capture",
     "forward",
     "read",
     "retarget",
     "skeleton_named",
     "solve_stages",
+    "synchronise",
     "tip_positions",
     "write",
 ]
@@ -88,6 +92,7 @@ _HOME = {
     "mocap3d.base.shot": ("Shot",),
     "mocap3d.base.skeleton": ("Skeleton",),
     "mocap3d.base.skeletons": ("SKELETONS", "skeleton_named"),
+    "mocap3d.calibration": ("Calibration", "calibrate", "synchronise"),
     "mocap3d.clip": ("Clip", "Performance"),
     "mocap3d.onto": ("Retargeted", "retarget"),
     "mocap3d.output": ("read", "write"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -19,44 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
-from mocap3d.base.errors import CalibrationError, InputError
+from mocap3d.base.errors import InputError
 from mocap3d.base.ground import Ground
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
 from mocap3d.solving import DEFAULT_HEIGHT_M, FootLock, Sight, Standing, Wanted, perform, solve_person
-from mocap3d.watching import Progress, Watched, noted, watch
+from mocap3d.take import SyncBy, Take, on_one_clock, starts_of, tracks_of
+from mocap3d.watching import Progress, noted, watch
 
 if TYPE_CHECKING:
-    from mocap3d.cameras.sync import Sync
     from mocap3d.cameras.video import Video
 
-__all__ = ["SyncBy", "capture_views", "rig_of"]
+__all__ = ["capture_views", "rig_of"]
 
 Floats = NDArray[np.float64]
 Videos = Sequence[str | os.PathLike[str]]
-SyncBy = Literal["motion", "audio", "none"] | Sequence[float]
 
-_SURE = 0.5  # confidence below which an offset is not believed
 _FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together
 _LEAST_S = 0.25  # someone triangulated for less is nobody
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Take:
-    """What C cameras saw, on one clock.
-
-    Attributes:
-        cameras: C cameras.
-        tracks: per camera its people, all of one length and rate.
-        start_s: when the tracks begin, on the clock of the first video; below 0 where it began after two others.
-        start_frame: the frame of the first video at frame 0 of the tracks; 0 for what came before it.
-    """
-
-    cameras: tuple[Camera, ...]
-    tracks: list[list[Pose2D]]
-    start_s: float
-    start_frame: int
 
 
 def capture_views(
@@ -109,11 +90,11 @@ def capture_views(
         opened = [open_video(video, fps=fps, start=start, stop=stop) for video in videos]
         rig = rig_of(rig_given, opened)
         seen = [
-            _tracks(watch(video, detector, device, tell), camera, notes)
+            tracks_of(watch(video, detector, device, tell), camera, notes)
             for video, camera in zip(opened, rig, strict=True)
         ]
-        offsets_s, told = _offsets_s(sync, videos, seen, rig)
-    take = _on_one_clock(seen, rig, offsets_s, opened)
+        offsets_s, told = starts_of(sync, videos, seen, rig)
+    take = on_one_clock(seen, rig, offsets_s, opened)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
     wanted = Wanted(camera=rig[0], height_m=height, device=device, foot_lock=foot_lock, symmetric=symmetric)
     performances = _perform(take, person, wanted, notes, tell)
@@ -204,92 +185,8 @@ def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[
     return found
 
 
-def _tracks(watched: Watched, camera: Camera, notes: list[str]) -> list[Pose2D]:
-    """The people whom one camera saw; nothing after it was moved."""
-    from mocap3d.identify.following import FollowSettings, follow
-    from mocap3d.identify.repair import drop_unsure, reject_outliers
-
-    name = Path(watched.video.path).name
-    if len(watched.shots) > 1:
-        raise InputError(f"{name}: there is a cut at frame {watched.shots[1].start}; cameras of one take film through")
-    # Whoever is seen for a moment counts: another camera may see them for longer.
-    tracks = follow(
-        watched.detections,
-        watched.video.fps,
-        watched.video.size_wh_px,
-        camera_name=camera.name,
-        settings=FollowSettings(least_s=0.0),
-    )
-    poses = [reject_outliers(drop_unsure(track.pose2d)) for track in tracks]
-    moves_from = watched.shots[0].moves_from
-    if moves_from is None:
-        return poses
-    notes.append(f"{name}: the camera was moved at frame {moves_from}; what it saw from then on is left out")
-    still = np.arange(len(watched.detections)) < moves_from - watched.video.start_frame
-    return [
-        replace(
-            pose,
-            xy_px=np.where(still[:, None, None], pose.xy_px, np.nan),
-            confidence=np.where(still[:, None], pose.confidence, 0.0),
-        )
-        for pose in poses
-    ]
-
-
-def _offsets_s(
-    sync: SyncBy, videos: Videos, seen: Sequence[Sequence[Pose2D]], rig: Sequence[Camera]
-) -> tuple[Floats, str]:
-    """(C,) when each video began, in seconds after the first one, and where that is known from."""
-    from mocap3d.cameras.sync import sync_audio, sync_motion
-
-    if not isinstance(sync, str):
-        return np.asarray(sync, np.float64) - sync[0], "given"
-    if sync == "none":
-        return np.zeros(len(videos)), "none"
-    found: Sync = sync_motion(seen) if sync == "motion" else sync_audio(videos)
-    doubtful = [camera.name for camera, sure in zip(rig, found.confidence, strict=True) if not sure >= _SURE]
-    if doubtful:
-        raise CalibrationError(
-            f"nothing tells for sure when {' and '.join(doubtful)} started, from {sync}: film somebody who moves, in "
-            "view of all cameras, or clap; or say when videos began (sync=seconds per video, or 'none')"
-        )
-    return found.offsets_s, sync
-
-
-def _on_one_clock(
-    seen: Sequence[Sequence[Pose2D]], rig: tuple[Camera, ...], offsets_s: Floats, videos: Sequence[Video]
-) -> _Take:
-    """Resample everybody whom any camera saw to common moments."""
-    from mocap3d.cameras.sync import synchronised
-
-    if sum(bool(of_camera) for of_camera in seen) < 2:
-        who = ", ".join(camera.name for camera, of_camera in zip(rig, seen, strict=True) if of_camera) or "none of them"
-        raise InputError(f"two cameras must see somebody; people were found by {who}")
-    example = next(pose for of_camera in seen for pose in of_camera)
-    nobody = [
-        of_camera[0] if of_camera else _nobody(example, video) for of_camera, video in zip(seen, videos, strict=True)
-    ]
-    fps = max(video.fps for video in videos)
-    tracks: list[list[Pose2D]] = [[] for _ in rig]
-    first_s = 0.0
-    for n in range(max(map(len, seen))):
-        row = [of_camera[n] if n < len(of_camera) else nobody[c] for c, of_camera in enumerate(seen)]
-        poses, first_s = synchronised(row, offsets_s, fps=fps)
-        for c, pose in enumerate(poses):
-            if pose is not None and n < len(seen[c]):
-                tracks[c].append(pose)
-    start_frame = max(0, videos[0].start_frame + round(first_s * float(fps)))
-    return _Take(cameras=rig, tracks=tracks, start_s=first_s, start_frame=start_frame)
-
-
-def _nobody(example: Pose2D, video: Video) -> Pose2D:
-    count = video.frame_count or 1
-    xy_px = np.full((count, *example.xy_px.shape[1:]), np.nan)
-    return replace(example, xy_px=xy_px, confidence=np.zeros(xy_px.shape[:2]), fps=video.fps)
-
-
 def _perform(
-    take: _Take, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
+    take: Take, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
 ) -> list[Performance]:
     """Match, triangulate and solve whoever is wanted; what fails for one person becomes a note, if anybody is left."""
     from mocap3d.identify.reflections import without_reflections
@@ -324,7 +221,7 @@ def _perform(
 
 
 def _perform_one(
-    take: _Take, views: Sequence[Pose2D | None], number: int, wanted: Wanted, notes: list[str]
+    take: Take, views: Sequence[Pose2D | None], number: int, wanted: Wanted, notes: list[str]
 ) -> Performance:
     from mocap3d.identify.sides import repair_sides
     from mocap3d.lift.adjust import adjust_pose

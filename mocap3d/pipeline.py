@@ -19,7 +19,7 @@ from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.ground import Ground
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
-from mocap3d.multiview import SyncBy, capture_views
+from mocap3d.multiview import capture_views
 from mocap3d.solving import (
     DEFAULT_HEIGHT_M,
     FootLock,
@@ -36,6 +36,7 @@ from mocap3d.solving import (
     settle,
     solve_person,
 )
+from mocap3d.take import SyncBy
 from mocap3d.watching import Progress, Watched, noted, watch
 
 __all__ = ["capture"]

@@ -32,8 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clip": {"base", "motion", "output", "quality", "stages"},  # a clip saves itself
     "solving": STAGES | SHARED | {"clip"},
     "watching": STAGES | SHARED,
-    "multiview": STAGES | SHARED | {"clip", "solving", "watching"},
-    "pipeline": STAGES | SHARED | {"clip", "multiview", "solving", "watching"},
+    "take": STAGES | SHARED | {"watching"},
+    "multiview": STAGES | SHARED | {"clip", "solving", "take", "watching"},
+    "calibration": STAGES | SHARED | {"solving", "take", "watching"},
+    "pipeline": STAGES | SHARED | {"clip", "multiview", "solving", "take", "watching"},
     "stages": STAGES | SHARED | {"clip", "solving"},  # the folder that solving takes up again
     "onto": {"base", "motion", "output"},  # a motion on the body of a file, saved
     # Like pipeline. data_prep owns the HDF5 layout; of train it takes the body that examples are made on.
@@ -41,9 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "train": STAGES | SHARED | {"data_prep"},  # data_prep owns the HDF5 layout that training reads
     "data_prep": {"", "base", "weights", "clip", "pipeline", "nets"} | STAGES,
     "viewers": {"", "base", "clip", "pipeline"} | STAGES,
-    "": {"base", "clip", "onto", "pipeline", "stages"} | STAGES,
-    "cli": {"", "base", "clip", "data_prep", "examples", "nets", "onto", "pipeline", "protocol", "solving", "stages"}
-    | {"train", "viewers", "weights"}
+    "": {"base", "calibration", "clip", "onto", "pipeline", "stages"} | STAGES,
+    "cli": {"", "base", "calibration", "clip", "data_prep", "examples", "nets", "onto", "pipeline", "protocol"}
+    | {"solving", "stages", "train", "viewers", "weights"}
     | STAGES,
     "__main__": {"cli"},
 }

@@ -20,6 +20,7 @@ import typer
 import mocap3d
 from mocap3d.base.errors import Mocap3dError, Mocap3dWarning
 from mocap3d.cli._bones import bones
+from mocap3d.cli._calibrate import calibrate
 from mocap3d.cli._capture import capture, demo
 from mocap3d.cli._check import data_check
 from mocap3d.cli._convert import convert
@@ -28,6 +29,7 @@ from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
 from mocap3d.cli._semi_supervised import train_semi_supervised_command
 from mocap3d.cli._solve import solve_command
+from mocap3d.cli._sync import sync
 from mocap3d.cli._training import train_export_command, train_lifter_command
 
 __all__ = ["app", "main"]
@@ -49,6 +51,8 @@ app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(capture)
 app.command()(demo)
+app.command()(calibrate)
+app.command()(sync)
 app.command("solve")(solve_command)
 app.command()(convert)
 app.command()(bones)

@@ -28,7 +28,8 @@ from mocap3d.cli._outputs import (
     save_clip,
 )
 from mocap3d.cli._progress import progress
-from mocap3d.cli._take import check_take, sync_of
+from mocap3d.cli._sync import starts_of_option
+from mocap3d.cli._take import check_take
 
 __all__ = ["capture", "demo"]
 
@@ -49,7 +50,8 @@ def capture(
         typer.Option(help="Calibrated cameras (a camera file): all videos are one take, seen by as many cameras."),
     ] = None,
     sync: Annotated[
-        str, typer.Option(help="When each camera began: motion, audio, none, or its seconds, such as 0,0.12,-1.5.")
+        str,
+        typer.Option(help="When each camera began: motion, audio, none, seconds (0,0.12,-1.5), or a file of sync."),
     ] = "motion",
     fov: Annotated[
         float | None,
@@ -118,7 +120,7 @@ def capture(
     if cameras is not None:
         check_take(videos, camera=camera, fov=fov, camera_tilt=camera_tilt, keep_stages=keep_stages)
         take, videos, batch = tuple(videos), videos[:1], False
-        options |= {"cameras": cameras, "sync": sync_of(sync, len(take))}
+        options |= {"cameras": cameras, "sync": starts_of_option(sync, take)}
     elif sync != "motion":
         raise typer.BadParameter("--sync belongs to several videos of one take: give --cameras, too")
     jobs = plan(videos, output, report, keep_stages, batch=batch)
