@@ -47,7 +47,6 @@ def test_several_videos_with_cameras_are_one_take(asked, tmp_path, words, sync):
     [
         (["a.mp4", "--cameras", "rig.toml"], "at least 2 cameras"),
         (["a.mp4", "b.mp4", "--cameras", "rig.toml", "--fov", "60"], "--fov belongs to one camera"),
-        (["a.mp4", "b.mp4", "--cameras", "rig.toml", "--keep-stages", "s"], "--keep-stages belongs to one camera"),
         (["a.mp4", "b.mp4", "--cameras", "rig.toml", "--sync", "clap"], "--sync takes"),
         (["a.mp4", "b.mp4", "--cameras", "rig.toml", "--sync", "0,1,2"], "all 2 videos"),
         (["a.mp4", "--sync", "audio"], "give --cameras"),

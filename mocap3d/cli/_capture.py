@@ -118,7 +118,7 @@ def capture(
     videos, batch = find_videos(inputs)
     take: tuple[Path, ...] = ()
     if cameras is not None:
-        check_take(videos, camera=camera, fov=fov, camera_tilt=camera_tilt, keep_stages=keep_stages)
+        check_take(videos, camera=camera, fov=fov, camera_tilt=camera_tilt)
         take, videos, batch = tuple(videos), videos[:1], False
         options |= {"cameras": cameras, "sync": starts_of_option(sync, take)}
     elif sync != "motion":

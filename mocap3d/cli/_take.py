@@ -18,10 +18,9 @@ def check_take(
     camera: Path | None,
     fov: float | None,
     camera_tilt: float | None,
-    keep_stages: Path | None,
 ) -> None:
     """Refuse, as bad usage, what does not go with --cameras."""
-    given = {"--camera": camera, "--fov": fov, "--camera-tilt": camera_tilt, "--keep-stages": keep_stages}
+    given = {"--camera": camera, "--fov": fov, "--camera-tilt": camera_tilt}
     for option, value in given.items():
         if value is not None:
             raise typer.BadParameter(f"{option} belongs to one camera: leave it out beside --cameras")

@@ -133,8 +133,11 @@ def read_changes(folder: Path) -> Changes:
     """
     record = read_folder(folder)
     by_hand = set()
-    grounds = []
+    grounds: list[Ground | None] = []
     for shot, known in enumerate(record.clip.grounds):
+        if record.clip.rig:  # it is the cameras' own, which no file says
+            grounds.append(known)
+            continue
         path = folder / ground_file(shot)
         found = read_ground(path, known) if known is not None and path.exists() else None
         if found is not None and (found is not known or path.name in record.by_hand):
@@ -144,7 +147,7 @@ def read_changes(folder: Path) -> Changes:
     return Changes(
         record=record,
         settings=read_settings(folder / SETTINGS),
-        lens=_read_lens(folder / LENS),
+        lens=lens_of(record.clip) if record.clip.rig else _read_lens(folder / LENS),
         grounds=tuple(grounds),
         by_hand=frozenset(by_hand),
         people=tuple(_read_person(folder, record, one) for one in record.clip.performances),
@@ -154,7 +157,8 @@ def read_changes(folder: Path) -> Changes:
 def _read_person(folder: Path, record: Record, known: Performance) -> PersonFiles:
     start, paths = known.motion.start_frame, {kind: folder / file_of(known, kind) for kind in _KINDS}
     there = {kind for kind, path in paths.items() if path.exists()}
-    pose2d = read_pose2d(paths[POSE2D], known.pose2d, start)
+    several = bool(record.clip.rig)
+    pose2d = Edit(known.pose2d, ()) if several else read_pose2d(paths[POSE2D], known.pose2d, start)
     pose3d = read_pose3d(paths[POSE3D], known.pose3d, start) if POSE3D in there else None
     contacts = read_contacts(paths[CONTACTS], contacts_of(known), start) if CONTACTS in there else None
     rig = read_body(paths[BODY], known.motion.rig) if BODY in there else None
@@ -191,7 +195,8 @@ def _read_lens(path: Path) -> Camera:
 
 def _refuse_strangers(folder: Path, record: Record) -> None:
     """A file of somebody whom the record does not know comes from another clip; nobody would read it."""
-    known = {file_of(one, kind) for one in record.clip.performances for kind in _KINDS}
+    kinds = [kind for kind in _KINDS if kind != POSE2D or not record.clip.rig]
+    known = {file_of(one, kind) for one in record.clip.performances for kind in kinds}
     known |= {ground_file(shot) for shot in range(len(record.clip.shots))}
     for path in _stage_files(folder):
         if path.name not in known:

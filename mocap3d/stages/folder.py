@@ -10,6 +10,9 @@
     shot1-person1-contacts.csv     which heels and toes stand
     shot1-person1-body.toml        bone lengths
     record.npz                     the exact numbers of all of them, and the motions; not for editing
+
+Of several cameras 3D, contacts and bodies can be changed: solving goes on from there. What the cameras saw, and where
+they stand, is in the record only.
 """
 
 from __future__ import annotations
@@ -109,19 +112,23 @@ def save_stages(clip: Clip, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {target}: {error.strerror or error}") from error
-    write_cameras([lens_of(clip)], target / LENS)
+    if not clip.rig:
+        write_cameras([lens_of(clip)], target / LENS)
     texts = {SETTINGS: settings_text(settings_of(clip), _facts(clip)), **texts_of(clip)}
     write_all(target, texts, Record(clip))
-    return tuple(target / name for name in (LENS, *texts, RECORD))
+    return tuple(target / name for name in (*(() if clip.rig else (LENS,)), *texts, RECORD))
 
 
 def texts_of(clip: Clip) -> dict[str, str]:
     """The text of every file that solving makes, by name."""
-    texts = {ground_file(n): ground_text(ground, n) for n, ground in enumerate(clip.grounds) if ground is not None}
+    texts: dict[str, str] = {}
+    if not clip.rig:
+        grounds = enumerate(clip.grounds)
+        texts |= {ground_file(n): ground_text(ground, n) for n, ground in grounds if ground is not None}
+        texts |= {file_of(one, POSE2D): pose2d_text(one.pose2d, one.motion.start_frame) for one in clip.performances}
     for one in clip.performances:
         start = one.motion.start_frame
         texts |= {
-            file_of(one, POSE2D): pose2d_text(one.pose2d, start),
             file_of(one, POSE3D): pose3d_text(one.pose3d, start),
             file_of(one, CONTACTS): contacts_text(contacts_of(one), one.motion.fps, start),
             file_of(one, BODY): body_text(one.motion.rig),

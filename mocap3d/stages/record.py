@@ -8,7 +8,7 @@ Nothing is pickled.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +35,7 @@ Kind = TypeVar("Kind")
 _FORMAT: Final = "mocap3d-stages"
 _VERSION: Final = 1
 _WHAT: Final = "the record of a folder of stages"
+_CAMERA_ARRAYS: Final = ("K", "distortion", "cam_from_world")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +72,13 @@ def record_arrays(record: Record) -> dict[str, NDArray[Any]]:
             **({} if one.lifted_contacts is None else {"lifted_contacts": one.lifted_contacts}),
             **{f"motion_{name}": array for name, array in arrays_of(one.motion).items()},
         }
+        for c, view in enumerate(one.views):
+            parts |= {} if view is None else {f"view{c}_xy_px": view.xy_px, f"view{c}_confidence": view.confidence}
         arrays |= {f"{n}/{name}": array for name, array in parts.items()}
-    for n, (camera, ground) in enumerate(zip(clip.cameras, clip.grounds, strict=True)):
-        arrays |= {f"camera{n}/{name}": getattr(camera, name) for name in ("K", "distortion", "cam_from_world")}
+    for kind, cameras in (("camera", clip.cameras), ("rig", clip.rig)):
+        for n, camera in enumerate(cameras):
+            arrays |= {f"{kind}{n}/{name}": getattr(camera, name) for name in _CAMERA_ARRAYS}
+    for n, ground in enumerate(clip.grounds):
         arrays |= {} if ground is None else {f"ground{n}": ground.world_from_cam}
     return {"meta": np.array(json.dumps(_meta(record))), **arrays}
 
@@ -103,10 +108,15 @@ def _meta(record: Record) -> dict[str, Any]:
         "settings": dict(clip.settings),
         "notes": list(clip.notes),
         "shots": [[shot.start, shot.stop, shot.moves_from, shot.moved_px] for shot in clip.shots],
-        "cameras": [{"name": one.name, "size_wh_px": list(one.size_wh_px), "model": one.model} for one in clip.cameras],
+        "cameras": [_camera_facts(one) for one in clip.cameras],
+        "rig": [_camera_facts(one) for one in clip.rig],
         "grounds": [None if one is None else [*one.up_std_deg, one.floor_std_m, one.footfalls] for one in clip.grounds],
         "performances": [_facts(one) for one in clip.performances],
     }
+
+
+def _camera_facts(camera: Camera) -> dict[str, Any]:
+    return {"name": camera.name, "size_wh_px": list(camera.size_wh_px), "model": camera.model}
 
 
 def _facts(one: Performance) -> dict[str, Any]:
@@ -118,6 +128,7 @@ def _facts(one: Performance) -> dict[str, Any]:
         "camera_name": one.pose2d.camera_name,
         "skeleton_3d": one.pose3d.skeleton.name,
         "motion": facts_of(one.motion),
+        "views": [None if view is None else view.skeleton.name for view in one.views],
     }
 
 
@@ -126,16 +137,9 @@ def _clip(meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> Clip:
         Shot(start=start, stop=stop, moves_from=moves_from, moved_px=moved_px)
         for start, stop, moves_from, moved_px in meta["shots"]
     )
-    cameras = tuple(
-        Camera(
-            name=one["name"],
-            size_wh_px=tuple(one["size_wh_px"]),
-            model=one["model"],
-            **{name: arrays[f"camera{n}/{name}"] for name in ("K", "distortion", "cam_from_world")},
-        )
-        for n, one in enumerate(meta["cameras"])
-    )
-    performances = tuple(_performance(facts, arrays, n) for n, facts in enumerate(meta["performances"]))
+    cameras = _cameras(meta["cameras"], arrays, "camera")
+    rig = _cameras(meta.get("rig", []), arrays, "rig")  # records of before knew one camera only
+    performances = tuple(_performance(facts, arrays, n, rig) for n, facts in enumerate(meta["performances"]))
     grounds = tuple(_ground(found, arrays, n) for n, found in enumerate(meta["grounds"]))
     if not (performances and len(shots) == len(cameras) == len(grounds)):
         raise FileFormatError("shots, cameras and grounds are not as many, or nobody is in it")
@@ -150,6 +154,19 @@ def _clip(meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> Clip:
         grounds=grounds,
         settings=meta["settings"],
         notes=tuple(meta["notes"]),
+        rig=rig,
+    )
+
+
+def _cameras(facts: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any], kind: str) -> tuple[Camera, ...]:
+    return tuple(
+        Camera(
+            name=one["name"],
+            size_wh_px=tuple(one["size_wh_px"]),
+            model=one["model"],
+            **{name: arrays[f"{kind}{n}/{name}"] for name in _CAMERA_ARRAYS},
+        )
+        for n, one in enumerate(facts)
     )
 
 
@@ -165,7 +182,7 @@ def _ground(found: list[Any] | None, arrays: Mapping[str, Any], n: int) -> Groun
     )
 
 
-def _performance(facts: Mapping[str, Any], arrays: Mapping[str, Any], n: int) -> Performance:
+def _performance(facts: Mapping[str, Any], arrays: Mapping[str, Any], n: int, rig: tuple[Camera, ...]) -> Performance:
     own = {name.removeprefix(f"{n}/"): array for name, array in arrays.items() if name.startswith(f"{n}/")}
     motion_arrays = {name.removeprefix("motion_"): array for name, array in own.items() if name.startswith("motion_")}
     motion = motion_of(facts["motion"], motion_arrays)
@@ -186,7 +203,8 @@ def _performance(facts: Mapping[str, Any], arrays: Mapping[str, Any], n: int) ->
         skeleton=skeleton_named(facts["skeleton_3d"]),
         frame="world",
     )
-    if not len(pose2d) == len(pose3d) == len(motion):
+    views = _views(facts.get("views", []), own, fps, rig)
+    if not len(pose2d) == len(pose3d) == len(motion) or any(len(view) != len(motion) for view in views if view):
         raise FileFormatError(f"performance {n} has stages of several lengths")
     return Performance(
         person=facts["person"],
@@ -196,4 +214,24 @@ def _performance(facts: Mapping[str, Any], arrays: Mapping[str, Any], n: int) ->
         pose3d=pose3d,
         unobserved=tuple(facts["unobserved"]),
         lifted_contacts=own.get("lifted_contacts"),
+        views=views,
+    )
+
+
+def _views(
+    skeletons: Sequence[str | None], own: Mapping[str, Any], fps: Fraction, rig: tuple[Camera, ...]
+) -> tuple[Pose2D | None, ...]:
+    if skeletons and len(skeletons) != len(rig):
+        raise FileFormatError(f"a person is seen by {len(skeletons)} cameras, the rig has {len(rig)}")
+    return tuple(
+        None
+        if name is None
+        else Pose2D(
+            xy_px=own[f"view{c}_xy_px"],
+            confidence=own[f"view{c}_confidence"],
+            fps=fps,
+            skeleton=skeleton_named(name),
+            camera_name=rig[c].name,
+        )
+        for c, name in enumerate(skeletons)
     )

@@ -67,6 +67,8 @@ def repair_stages(folder: Path, repairs: Sequence[Repair], *, say: Callable[[str
     for repair in repairs:
         one, start, stop = _whom(people, repair)
         kind = POSE2D if repair.what in ("swap left and right", "not seen") else CONTACTS
+        if kind == POSE2D and one.views:
+            raise InputError(f"{repair.what}: what several cameras saw is not for repair; change 3D, contacts or body")
         name = file_of(one, kind)
         if name not in tables:
             columns = joint_columns_2d(one.pose2d.skeleton) if kind == POSE2D else CONTACT_COLUMNS

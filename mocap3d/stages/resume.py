@@ -117,6 +117,11 @@ class _Run:
         if known is None or not people:
             return [], known
         lift = self._must_lift(shot, people)
+        if lift and changes.record.clip.rig:
+            raise InputError(
+                "stages of several cameras are solved again from 3D, contacts and body; lifting again means capturing "
+                "again: put back the 3D files, and height_m and symmetric in settings.toml"
+            )
         self._tell(shot, people, lift)
         standing, ground = self._standing(shot, people, known, lift)
         anew = [
@@ -131,7 +136,11 @@ class _Run:
             standing, motions, ground = settle(standing, motions, ground)
         self.touched |= any(anew)
         performances = [
-            perform(one, motion, shot, self.wanted) if new else replace(person.known, pose2d=one.sight.pose2d)
+            replace(
+                perform(one, motion, shot, self.wanted) if new else person.known,
+                pose2d=one.sight.pose2d,
+                views=person.known.views,
+            )
             for one, motion, person, new in zip(standing, motions, people, anew, strict=True)
         ]
         return performances, ground
@@ -145,7 +154,8 @@ class _Run:
     ) -> tuple[list[Standing], Ground]:
         """Everybody in the world, with what is given of them."""
         said = self.changes.grounds[shot]
-        sights = [_sight(person) for person in people]
+        several = bool(self.changes.record.clip.rig)
+        sights = [_sight(person, bridge=not several) for person in people]
         if lift:
             self.lifted = True
             placed = [lift_person(sight, self.wanted) for sight in sights]
@@ -226,9 +236,10 @@ def _frames(frames: Sequence[int]) -> str:
     return f"{len(frames)} frames between {frames[0]} and {frames[-1]}"
 
 
-def _sight(person: PersonFiles) -> Sight:
-    known = person.known
-    return Sight(person=known.person, first=known.motion.start_frame, pose2d=_bridged(person.pose2d.value))
+def _sight(person: PersonFiles, *, bridge: bool) -> Sight:
+    known, said = person.known, person.pose2d.value
+    pose2d = _bridged(said) if bridge else said
+    return Sight(person=known.person, first=known.motion.start_frame, pose2d=pose2d)
 
 
 def _bridged(pose2d: Pose2D) -> Pose2D:
@@ -258,7 +269,7 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
     known, wanted = run.changes.record.clip, run.wanted
     grounds = [ground for _, ground in shots]
     performances = tuple(performance for done, _ in shots for performance in done)
-    about_people = {note for one in known.performances for note in notes_of(_as_solved(one))}
+    about_people = {note for one in known.performances for note in _told_of(_as_solved(one), known)}
     notes = [note for note in known.notes if note not in about_people]
     settings = {
         **known.settings,
@@ -280,8 +291,13 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
         ),
         grounds=tuple(grounds),
         settings=settings,
-        notes=(*notes, *(note for one in performances for note in notes_of(one))),
+        notes=(*notes, *(note for one in performances for note in _told_of(one, known))),
     )
+
+
+def _told_of(performance: Performance, clip: Clip) -> tuple[str, ...]:
+    """The notes on a person that solving makes anew; those of several cameras are about how they fit together."""
+    return () if clip.rig else tuple(notes_of(performance))
 
 
 def _as_solved(known: Performance) -> Performance:
