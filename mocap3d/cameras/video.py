@@ -8,11 +8,12 @@ and every pixel format becomes 8-bit RGB. High dynamic range is converted withou
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import FileFormatError, InputError, Mocap3dWarning
+from mocap3d.cameras.decoding import decode, decode_from, opened, video_stream
 from mocap3d.cameras.frame_range import frame_range
 from mocap3d.cameras.frame_times import FrameTimes, choose_rate, count_on_grid, nearest_on_grid
 from mocap3d.cameras.image_folder import list_images, read_image, read_images
@@ -60,12 +62,22 @@ class Video:
     start_frame: int
     is_uniform: bool
     metadata: Mapping[str, str]
-    _read: Callable[[], Generator[NDArray[np.uint8]]] = field(repr=False)
+    _read: Callable[[int], Generator[NDArray[np.uint8]]] = field(repr=False)
     _begun: list[Generator[NDArray[np.uint8]]] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Generator[NDArray[np.uint8]]:
         """Yield (H, W, 3) RGB pictures, each a new array."""
-        pictures = self._read()
+        return self.since(0)
+
+    def since(self, index: int) -> Generator[NDArray[np.uint8]]:
+        """Yield the pictures from one on, the same as iterating gives, without decoding all that lie before it.
+
+        Raises:
+            InputError: there is no such picture.
+        """
+        if not 0 <= index < self.frame_count:
+            raise InputError(f"{self.path} has pictures 0 to {self.frame_count - 1}, not {index}")
+        pictures = self._read(index)
         self._begun.append(pictures)
         return pictures
 
@@ -146,29 +158,48 @@ def _open_folder(folder: Path, fps: Fraction | None, start: int | str | None, st
         start_frame=frames.start,
         is_uniform=True,
         metadata={},
-        _read=lambda: read_images(paths[frames.start : frames.stop], (width, height)),
+        _read=lambda index: read_images(paths[frames.start + index : frames.stop], (width, height)),
     )
 
 
 def _open_file(path: Path, rate: Fraction | None, start: int | str | None, stop: int | str | None) -> Video:
-    times, metadata = _scan(path)
+    times, ticks, metadata = _scan(path)
     layout = _layout(path)
     fps = times.fps if rate is None else rate
     one_to_one = times.is_uniform and fps == times.fps
     count = times.count if one_to_one else count_on_grid(times, fps)
     frames = frame_range(start, stop, fps, count, str(path))
 
-    def read() -> Generator[NDArray[np.uint8]]:
-        decoded = _decode(path)
-        grid = decoded if one_to_one else nearest_on_grid(_timed(decoded, times), fps, 0.5 / float(times.fps))
+    tail_s = 0.5 / float(times.fps)
+
+    @functools.cache
+    def numbers() -> Sequence[int]:  # which frame of the file each picture is
+        if one_to_one or ticks is None:
+            return range(count)
+        return list(nearest_on_grid(ticks.timed(), fps, tail_s))
+
+    def from_the_beginning(wanted: range) -> Generator[av.VideoFrame]:
+        decoded = decode(path)
+        grid = decoded if one_to_one else nearest_on_grid(_timed(decoded, times), fps, tail_s)
         try:
             for index, frame in enumerate(grid):
-                if index >= frames.stop and frames.stop < count:
+                if index >= wanted.stop and wanted.stop < count:
                     break
-                if index >= frames.start:
-                    yield layout.picture(frame)
+                if index >= wanted.start:
+                    yield frame
         finally:
             decoded.close()
+
+    def read(first: int) -> Generator[NDArray[np.uint8]]:
+        wanted = range(frames.start + first, frames.stop)
+        if first > 0 and ticks is not None:
+            found = _numbered(path, ticks.stamps, numbers()[wanted.start : wanted.stop])
+        else:
+            found = from_the_beginning(wanted)
+        try:
+            yield from map(layout.picture, found)
+        finally:
+            found.close()
 
     return Video(
         path=path,
@@ -204,15 +235,15 @@ class _Layout:
 
 
 def _layout(path: Path) -> _Layout:
-    frames = _decode(path, quiet=True)
+    frames = decode(path, quiet=True)
     try:
         frame = next(frames, None)
     finally:
         frames.close()
     if frame is None:
         raise FileFormatError("not one picture could be decoded; the file is damaged", path=path)
-    with _opened(path) as container:
-        ratio = _stream(container, path).sample_aspect_ratio or Fraction(1)
+    with opened(path) as container:
+        ratio = video_stream(container, path).sample_aspect_ratio or Fraction(1)
     if not Fraction(1, 8) <= ratio <= 8:
         raise FileFormatError(f"pixels of {ratio} times their height in width are not believable", path=path)
     return _Layout((max(1, round(frame.width * ratio)), frame.height), _turn(frame, path))
@@ -230,45 +261,51 @@ def _turn(frame: av.VideoFrame, path: Path) -> NDArray[np.int64]:
     return turn
 
 
-def _opened(path: Path) -> av.container.InputContainer:
-    import av
+@dataclass(frozen=True, slots=True)
+class _Ticks:
+    """The time stamps of all frames, ascending; only of files in which each packet is whole and has one."""
 
+    stamps: list[int]
+    base_s: Fraction
+
+    def timed(self) -> Iterator[tuple[float, int]]:
+        """(seconds, number) of each frame."""
+        return ((float(stamp * self.base_s), number) for number, stamp in enumerate(self.stamps))
+
+
+def _numbered(path: Path, stamps: Sequence[int], numbers: Sequence[int]) -> Generator[av.VideoFrame]:
+    """Yield the frames of a file by ascending numbers, which may repeat."""
+    if not numbers:
+        return
+    frames = decode_from(path, stamps, numbers[0])
     try:
-        # "file:" keeps a name like "a:b.mp4" from being read as a protocol; the list, a playlist from reaching out.
-        return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        hint = "is it a video, and was it copied to its end?"
-        reason = getattr(error, "strerror", None) or error
-        raise FileFormatError(f"cannot be read as a video ({reason}); {hint}", path=path) from error
+        at, frame = numbers[0], next(frames)
+        for number in numbers:
+            while at < number:
+                at, frame = at + 1, next(frames)
+            yield frame
+    except StopIteration:  # fewer than the time stamps promise, as when everything is decoded
+        return
+    finally:
+        frames.close()
 
 
-def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    import av
-
-    cover = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-    if not streams:
-        kinds = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
-        raise FileFormatError(f"holds no video, only {' and '.join(sorted(kinds)) or 'nothing'}", path=path)
-    best = container.streams.best("video")
-    return next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
-
-
-def _scan(path: Path) -> tuple[FrameTimes, dict[str, str]]:
+def _scan(path: Path) -> tuple[FrameTimes, _Ticks | None, dict[str, str]]:
     """Read the time stamps of all frames without decoding."""
     import av
 
     ticks: list[int] = []
     order: list[int] = []
-    packets, unstamped = 0, 0
-    with _opened(path) as container:
-        stream = _stream(container, path)
+    packets, unstamped, broken = 0, 0, 0
+    with opened(path) as container:
+        stream = video_stream(container, path)
         metadata = {**container.metadata, **stream.metadata}
         declared = [stream.average_rate, stream.guessed_rate, stream.base_rate]
         time_base, announced = stream.time_base or Fraction(1, 1000), stream.frames
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_corrupt:
+                    broken += packet.is_corrupt
                     continue
                 packets += 1
                 if packet.is_discard:
@@ -284,7 +321,9 @@ def _scan(path: Path) -> tuple[FrameTimes, dict[str, str]]:
     if packets < announced:
         message = f"{path} breaks off at frame {packets}; its header announces {announced} frames"
         warnings.warn(message, Mocap3dWarning, stacklevel=4)
-    return _times(path, sorted(ticks), order, unstamped, time_base, declared), metadata
+    times = _times(path, sorted(ticks), order, unstamped, time_base, declared)
+    whole = not (broken or unstamped or packets < announced)
+    return times, _Ticks(sorted(ticks), time_base) if whole else None, metadata
 
 
 def _times(
@@ -306,37 +345,6 @@ def _times(
     return FrameTimes(
         fps=fps, is_uniform=True, count=count, first_s=Fraction(0), span_s=Fraction(max(count - 1, 0)) / fps
     )
-
-
-def _decode(path: Path, *, quiet: bool = False) -> Generator[av.VideoFrame]:
-    """Yield the frames of a file in the order of showing.
-
-    A frame that cannot be decoded is replaced by the one before it, so that later frames keep their time; a warning
-    at the end says so.
-    """
-    import av
-
-    done, lost, broken = 0, 0, 0
-    last: av.VideoFrame | None = None
-    with _opened(path) as container:
-        stream = _stream(container, path)
-        stream.thread_type = "AUTO"
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = [] if packet.is_corrupt else packet.decode()
-            except StopIteration:
-                break
-            except av.error.InvalidDataError:
-                broken, lost = done if lost == 0 else broken, lost + 1
-                frames = [] if last is None else [last]
-            for frame in frames:
-                done, last = done + 1, frame
-                yield frame
-    if lost and not quiet:
-        message = f"{path} is damaged from frame {broken} on: {lost} frames cannot be decoded; the ones before stand in"
-        warnings.warn(message, Mocap3dWarning, stacklevel=2)
 
 
 def _timed(frames: Iterator[av.VideoFrame], times: FrameTimes) -> Iterator[tuple[float, av.VideoFrame]]:
