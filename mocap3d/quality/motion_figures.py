@@ -30,6 +30,7 @@ __all__ = [
     "log_dimensionless_jerks",
     "reprojection_errors",
     "skate_speeds_m_per_s",
+    "skate_steps_m_per_s",
 ]
 
 Floats = NDArray[np.float64]
@@ -61,15 +62,24 @@ def skate_speeds_m_per_s(points_m: ArrayLike, contacts: ArrayLike, fps: Fraction
         Kovar, Schreiner, Gleicher, "Footskate Cleanup for Motion Capture Editing", SCA 2002, for the artefact; the
         mean speed of standing points is how the literature measures it since.
     """
+    speed = skate_steps_m_per_s(points_m, contacts, fps)
+    return np.asarray(speed[np.isfinite(speed)])
+
+
+def skate_steps_m_per_s(points_m: ArrayLike, contacts: ArrayLike, fps: Fraction | float) -> Floats:
+    """The speeds of ``skate_speeds_m_per_s`` step by step: (S, 4) m/s, NaN where a point does not stand.
+
+    Step t leads from frame t to frame t + T - S.
+    """
     points = as_floats("points_m", points_m, (None, len(CONTACT_POINTS), 3))
     stands = as_floats("contacts", contacts, (len(points), len(CONTACT_POINTS))) >= _PLANTED
     step = _step(fps)
     if len(points) <= step:
-        return np.empty(0)
+        return np.empty((0, len(CONTACT_POINTS)))
     whole = np.lib.stride_tricks.sliding_window_view(stands, step + 1, axis=0).all(axis=-1)
     way = (points[step:] - points[:-step])[..., [0, 2]]
     speed = np.linalg.norm(way, axis=-1) * float(as_fps(fps)) / step
-    return np.asarray(speed[whole & np.isfinite(speed)])
+    return np.where(whole, speed, np.nan)
 
 
 def deepest_m(points_m: ArrayLike, support_m: ArrayLike) -> Floats:
