@@ -14,7 +14,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"mocap3d": "mocap3d", "data_prep": "mocap3d.data_prep", "viewers": "mocap3d.viewers"}
-DATA_FOLDERS = ("weights", "examples")
+DATA_FOLDERS = {
+    "mocap3d/weights": "mocap3d/weights",
+    "mocap3d/examples": "mocap3d/examples",
+    "viewers/web/dist": "mocap3d/viewers/web/dist",
+}
 
 
 def packages_on_disk() -> set[str]:
@@ -31,7 +35,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names inside a wheel built from a copy of the sources (a build leaves folders behind)."""
     sources = tmp_path_factory.mktemp("sources")
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, sources / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, sources / folder, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in ("pyproject.toml", "LICENSE", "NOTICE", "README.md"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, sources)
@@ -61,9 +65,10 @@ def test_a_wheel_holds_every_module_and_the_data(wheel_names: list[str]) -> None
     for folder, installed in FOLDERS.items():
         for file in (ROOT / folder).rglob("*.py"):
             expected.add("/".join([*installed.split("."), *file.relative_to(ROOT / folder).parts]))
-    for folder in DATA_FOLDERS:
-        data = [file for file in (ROOT / "mocap3d" / folder).glob("*") if file.is_file()]
-        expected.update(f"mocap3d/{folder}/{file.name}" for file in data)
+    for folder, installed in DATA_FOLDERS.items():
+        data = [file for file in (ROOT / folder).glob("*") if file.is_file()]
+        assert data, folder
+        expected.update(f"{installed}/{file.name}" for file in data)
     assert not expected - set(wheel_names)
     assert any(name.endswith("/licenses/NOTICE") for name in wheel_names)
 
@@ -99,4 +104,5 @@ def test_torch_is_not_in_the_core_and_leads_the_test_lock() -> None:
 
 def test_npm_lock_names_no_host() -> None:
     """Catches the registry address of the machine that made the lock file."""
-    assert '"resolved"' not in (ROOT / "tests/readers/package-lock.json").read_text(encoding="utf-8")
+    for folder in ("tests/readers", "viewers/web"):
+        assert '"resolved"' not in (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
