@@ -11,7 +11,8 @@ from mocap3d.base.errors import CalibrationError
 from mocap3d.base.pose import Pose3D
 from mocap3d.calibration.seen import Views, triangulated
 from mocap3d.calibration.ways import Solved, places_gate
-from mocap3d.cameras.gates import Gate, check_cameras, check_lenses
+from mocap3d.cameras.gate_measures import Scene
+from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, check_lenses
 
 __all__ = ["asked_of", "paths_of"]
 
@@ -27,7 +28,20 @@ def asked_of(solved: Solved, people: Sequence[Views], notes: list[str]) -> list[
     asked = check_cameras(solved.cameras, people)
     if solved.world == "first camera":  # people can say nothing about a floor that nobody looked for
         asked = tuple(gate for gate in asked if gate.name not in ("feet on the floor", "cameras above the floor"))
+    elif any(gate.name == "feet on the floor" and gate.passed for gate in asked):
+        notes += _elsewhere(solved, people)
     return [*found, *asked]
+
+
+def _elsewhere(solved: Solved, people: Sequence[Views]) -> list[str]:
+    """A word on people who stand on another floor than y = 0: on a platform, or beside it."""
+    scene, limits = Scene(cameras=solved.cameras, people=tuple(people)), GateLimits()
+    return [
+        f"somebody stands {abs(feet) * scene.size_m:.1f} m {'below' if feet < 0 else 'above'} the floor of this world: "
+        "is its floor a platform, or do they stand on one?"
+        for feet in scene.lowest_feet()
+        if not limits.foot_low <= feet <= limits.foot_high and np.isfinite(feet)
+    ]
 
 
 def paths_of(solved: Solved, people: Sequence[Views]) -> tuple[Floats, ...]:

@@ -18,7 +18,7 @@ from mocap3d.solving import DEFAULT_HEIGHT_M, Sight, Wanted, lift_person
 from mocap3d.take import SyncBy, Take, on_one_clock, starts_of, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
-__all__ = ["People", "Views", "lifted", "look_at", "matched", "triangulated"]
+__all__ = ["People", "Views", "contacts_of", "lifted", "look_at", "matched", "triangulated"]
 
 Floats = NDArray[np.float64]
 Views = tuple[Pose2D | None, ...]
@@ -93,21 +93,34 @@ def look_at(
 
 def lifted(take: Take, cameras: Sequence[Camera], height_m: float | None, device: str) -> list[list[Seen]]:
     """Per camera the people that it saw longest, lifted in its own frame."""
-    from mocap3d.identify.repair import fill_gaps
-
     views: list[list[Seen]] = []
     for tracks, camera in zip(take.tracks, cameras, strict=True):
-        lens = replace(camera, cam_from_world=np.eye(4))
-        wanted = Wanted(camera=lens, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, device=device)
-        own: list[Seen] = []
-        for pose in _longest(tracks):
-            try:
-                placed = lift_person(Sight(person=1, first=0, pose2d=fill_gaps(pose)), wanted)
-            except InputError:  # too little was seen to place the body
-                continue
-            own.append(Seen(pose2d=pose, pose3d=placed.pose3d, contacts=placed.contacts))
-        views.append(own)
+        own = [_lifted(pose, camera, height_m, device) for pose in _longest(tracks)]
+        views.append([one for one in own if one is not None])
     return views
+
+
+def contacts_of(people: Sequence[Views], cameras: Sequence[Camera], device: str) -> list[Floats | None]:
+    """Per person (T, 4) how surely left heel, left toe, right heel and right toe stand: the mean of all views."""
+    told: list[Floats | None] = []
+    for views in people:
+        own = [_lifted(p, camera, None, device) for p, camera in zip(views, cameras, strict=True) if p is not None]
+        found = [one.contacts for one in own if one is not None and one.contacts is not None]
+        told.append(np.mean(found, axis=0) if found else None)
+    return told
+
+
+def _lifted(pose: Pose2D, camera: Camera, height_m: float | None, device: str) -> Seen | None:
+    """A person in the axes of one camera; None if too little was seen to place the body."""
+    from mocap3d.identify.repair import fill_gaps
+
+    lens = replace(camera, cam_from_world=np.eye(4))
+    wanted = Wanted(camera=lens, height_m=DEFAULT_HEIGHT_M if height_m is None else height_m, device=device)
+    try:
+        placed = lift_person(Sight(person=1, first=0, pose2d=fill_gaps(pose)), wanted)
+    except InputError:
+        return None
+    return Seen(pose2d=pose, pose3d=placed.pose3d, contacts=placed.contacts)
 
 
 def matched(take: Take, cameras: Sequence[Camera]) -> tuple[Views, ...]:
@@ -133,7 +146,7 @@ def matched(take: Take, cameras: Sequence[Camera]) -> tuple[Views, ...]:
 
 
 def triangulated(people: Sequence[Views], cameras: Sequence[Camera]) -> list[Pose3D]:
-    """Everybody's joints in the cameras' world.
+    """Everybody's joints in the cameras' world; NaN all through for people whom no two cameras agree about.
 
     Raises:
         CalibrationError: no two cameras agree about anybody.
@@ -141,12 +154,11 @@ def triangulated(people: Sequence[Views], cameras: Sequence[Camera]) -> list[Pos
     from mocap3d.lift.multiview import triangulate_pose
 
     poses = [triangulate_pose(views, cameras) for views in people]
-    found = [pose for pose in poses if (pose.confidence > 0).any()]
-    if not found:
+    if not any((pose.confidence > 0).any() for pose in poses):
         raise CalibrationError(
             "no two cameras agree about anybody: are the videos of one moment (`mocap3d sync`), and is none mirrored?"
         )
-    return found
+    return poses
 
 
 def _seconds(pose: Pose2D) -> float:

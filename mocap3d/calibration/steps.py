@@ -71,7 +71,7 @@ def calibrate(
     crop: str | Mapping[str, str] | None = None,
     fov_deg: float | None = None,
     model: Literal["brown-conrady", "fisheye"] = "brown-conrady",
-    floor: Literal["first", "last"] | None = None,
+    floor: Literal["first", "last", "people"] | None = None,
     gates: Literal["refuse", "report"] = "refuse",
     detector: str = "movenet_thunder",
     device: str = "cpu",
@@ -100,7 +100,8 @@ def calibrate(
             "scaled", "x,y" of the top-left pixel, or "find".
         fov_deg: degrees that the longer side of the pictures shows, instead of lenses from a file or a board.
         model: of lenses that are calibrated from a board.
-        floor: when the board lay on the floor: "first" or "last" of the moments at which two cameras see it.
+        floor: when the board lay on the floor: "first" or "last" of the moments at which two cameras see it; or
+            "people": up and the floor are where people stand, whatever the world of ``lenses`` or ``points`` was.
         gates: "refuse" a result with a gate that fails, or "report" it.
         detector: the network that finds joints.
         device: "cpu" or "cuda".
@@ -132,8 +133,8 @@ def calibrate(
         raise InputError("give either fov_deg or lenses: both say what the lenses are")
     if gates not in ("refuse", "report"):
         raise InputError(f"gates must be 'refuse' or 'report', got {gates!r}")
-    if floor not in (None, "first", "last") or (floor is not None and job.how != "board"):
-        raise InputError("floor is 'first' or 'last', and belongs to a board in the videos")
+    if floor not in (None, "first", "last", "people") or (floor in ("first", "last") and job.how != "board"):
+        raise InputError("floor is 'first' or 'last', of a board in the videos, or 'people'")
     source = LensSource(
         lenses=lenses,
         lens_videos=lens_videos,
@@ -174,7 +175,7 @@ class _Job:
     people: Literal["same", "none"] | Videos
     sync: SyncBy
     height_m: float | None
-    floor: Literal["first", "last"] | None
+    floor: Literal["first", "last", "people"] | None
     detector: str
     device: str
     tell: Progress
@@ -213,7 +214,8 @@ def _solve(
         from mocap3d.cameras.board_videos import boards_in_videos
 
         seen = boards_in_videos(job.videos, source.board, offsets_s=None if job.photos else job.offsets_s)
-        solve = partial(by_board, seen=seen, board=source.board, floor=job.floor)
+        lay = None if job.floor == "people" else job.floor
+        solve = partial(by_board, seen=seen, board=source.board, floor=lay)
     elif job.how == "points" and marks is not None:
         solve = partial(by_points, points=marks)
     elif take is None:
@@ -230,8 +232,7 @@ def _solve(
     job.notes += told
     if job.how == "refined" and solved.people is not None:
         solved = refined(solved.cameras, solved.people, free)
-    if job.how == "board" and job.floor is None:
-        solved = _upright(job, solved)
+    solved = _upright(job, solved)
     job.notes += solved.notes
     return solved, words
 
@@ -285,20 +286,27 @@ def _begin(job: _Job, cameras: Sequence[Camera], *, judged_by_others: bool) -> N
 
 
 def _upright(job: _Job, solved: Solved) -> Solved:
-    """The world of a board that never lay on the floor: around people, if there are any."""
-    take = None if job.seen is None else job.seen.take
-    people = () if take is None else matched(take, solved.cameras)
-    if not people:
-        job.notes.append(
-            "nobody and nothing says where up and the floor are: the first camera is taken to be level, at the origin; "
-            "lay the board on the floor in the end (floor='last'), or film somebody who walks (people=)"
-        )
+    """The world stood on the floor that people walk on, where that is wanted, or nothing else says where it is.
+
+    Raises:
+        CalibrationError: it is wanted, and people do not tell.
+    """
+    wanted = job.floor == "people"
+    if job.how == "people" or not (wanted or (job.how == "board" and job.floor is None)):
         return solved
+    people = _people_of(job, solved)
     try:
-        return placed_by_people(replace(solved, people=people), people)
+        if not people:
+            raise CalibrationError("nobody is seen by two cameras; film somebody who walks (`--people`)")
+        return placed_by_people(replace(solved, people=people), people, job.device)
     except CalibrationError as error:
-        job.notes.append(f"up and the floor are not known: {error}")
-        return replace(solved, people=people)
+        if wanted:
+            raise
+        job.notes.append(
+            f"nothing says where up and the floor are ({error}); the first camera is taken to be level, at the origin: "
+            "lay the board on the floor in the end (`--floor last`), or film somebody who walks"
+        )
+        return replace(solved, people=people or None)
 
 
 # --- describing -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.base.triangulation import reprojection_px
 from mocap3d.calibration.lenses import LensFound
 from mocap3d.calibration.points import ScenePoints
-from mocap3d.calibration.seen import Views, triangulated
+from mocap3d.calibration.seen import Views, contacts_of, triangulated
 from mocap3d.cameras.boards import Board, BoardView
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
 from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, refuse_failed
@@ -42,6 +42,7 @@ _SAME_PLACE_M: Final = 0.01
 _MOVED_M: Final = 0.4  # more is no refinement
 _TURNED_DEG: Final = 6.0
 _OF_VIDEOS: Final = ("mirrored", "synchronous", "steady")  # gates that cameras slightly off do not close
+_UNSURE_DEG: Final = 5.0
 _SHIFT: Final = 0.09  # of a person's height; twice the usual limit, as given cameras may be off here more than there
 
 
@@ -178,11 +179,7 @@ def by_people(
         notes.append(
             "nothing says how large the world is: people are taken to be of usual height; give height_m or distance_m"
         )
-    if found.placement.up_std_deg > 5:
-        notes.append(
-            f"the vertical is known within {found.placement.up_std_deg:.0f} degrees only: film somebody who walks "
-            "about in the whole space"
-        )
+    notes += _unsure_of_up(found.placement.up_std_deg)
     return Solved(
         cameras=found.cameras,
         world="people",
@@ -268,7 +265,7 @@ def _nearby(before: Sequence[Camera], after: Sequence[Camera]) -> Gate:
     )
 
 
-def placed_by_people(solved: Solved, people: tuple[Views, ...]) -> Solved:
+def placed_by_people(solved: Solved, people: tuple[Views, ...], device: str) -> Solved:
     """A rig of known size turned upright, onto the floor that people walk on.
 
     Raises:
@@ -280,9 +277,23 @@ def placed_by_people(solved: Solved, people: tuple[Views, ...]) -> Solved:
     places = np.stack([camera.world_from_cam[:3, 3] for camera in cameras])
     far = np.linalg.norm(places[:, None] - places[None], axis=-1)
     a, b = (int(n) for n in np.unravel_index(int(np.argmax(far)), far.shape))
-    # A distance that is known keeps the size.
-    placement = place_in_world(cameras, triangulated(people, cameras), distance_m=(a, b, float(far[a, b])))
-    return replace(solved, cameras=placement.cameras, world="people")
+    placement = place_in_world(
+        cameras,
+        triangulated(people, cameras),
+        contacts=contacts_of(people, cameras, device),
+        distance_m=(a, b, float(far[a, b])),  # a distance that is known keeps the size
+    )
+    return replace(
+        solved, cameras=placement.cameras, world="people", notes=(*solved.notes, *_unsure_of_up(placement.up_std_deg))
+    )
+
+
+def _unsure_of_up(std_deg: float) -> tuple[str, ...]:
+    if std_deg <= _UNSURE_DEG:
+        return ()
+    return (
+        f"the vertical is known within {std_deg:.0f} degrees only: film somebody who walks about in the whole space",
+    )
 
 
 def with_best_crops(lenses: Sequence[LensFound], solve: Way) -> tuple[Solved, tuple[str, ...], list[str]]:

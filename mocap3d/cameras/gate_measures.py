@@ -213,11 +213,15 @@ class Scene:
         length = np.linalg.norm(along, axis=-1)
         return float(np.mean(along[length > 0, 1] / length[length > 0])) if (length > 0).any() else float("nan")
 
-    def lowest_feet(self) -> float:
-        """Where the lower ankle usually is above y = 0, in people's heights."""
+    def lowest_feet(self) -> Floats:
+        """(P,) where each person's lower ankle usually is above y = 0, in people's heights.
+
+        NaN for whoever was seen for less than half as long as the one seen longest: they say little about the floor.
+        """
         heights = [self.points_m[:, self.skeleton.index(f"{side}_ankle"), 1] for side in ("left", "right")]
-        known = np.fmin(*heights)
-        return float(np.nanpercentile(known, 25)) / self.size_m if np.isfinite(known).any() else float("nan")
+        own = [one[np.isfinite(one)] for one in np.split(np.fmin(*heights), self.ends[:-1])]
+        enough = max(1, max(map(len, own)) // 2)
+        return np.array([np.percentile(one, 25) if len(one) >= enough else np.nan for one in own]) / self.size_m
 
     def in_front(self) -> float:
         """Share of the joints seen by two cameras whose rays meet in front of both."""

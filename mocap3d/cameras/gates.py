@@ -285,38 +285,53 @@ def _steady(scene: Scene, limits: GateLimits) -> list[Gate]:
 
 
 def _upright(scene: Scene, limits: GateLimits) -> list[Gate]:
-    trunk, feet = scene.trunk_up(), scene.lowest_feet()
-    if not np.isfinite([trunk, feet]).all():  # nothing meets in space, which other gates say
+    trunk = scene.trunk_up()
+    if not np.isfinite(trunk):  # nothing meets in space, which other gates say
         return []
-    heights = np.array([camera.world_from_cam[1, 3] for camera in scene.cameras]) / scene.size_m
-    lowest = int(np.argmin(heights))
+    upside = "the world is upside down" if trunk < -limits.trunk_up else "people do not stand upright in this world"
+    upright = _gate(
+        "upright",
+        trunk >= limits.trunk_up,
+        trunk,
+        f"trunks point up by at least {limits.trunk_up:g}",
+        f"{upside}: the vertical is wrong; let people say where up and the floor are (`--floor people`), or film "
+        "somebody who stands and walks, or lay the board flat on the floor, face up, for the world's axes",
+    )
+    return [upright, *_feet(scene, limits), _cameras_high(scene, limits)]
+
+
+def _feet(scene: Scene, limits: GateLimits) -> list[Gate]:
+    """Whether anybody stands on the floor: others may stand on a platform, or beside it."""
+    feet = scene.lowest_feet()
+    if not np.isfinite(feet).any():
+        return []
+    off = np.nan_to_num(np.maximum(limits.foot_low - feet, feet - limits.foot_high), nan=np.inf)
+    value = float(feet[np.argmin(off)])
     return [
         _gate(
-            "upright",
-            trunk >= limits.trunk_up,
-            trunk,
-            f"trunks point up by at least {limits.trunk_up:g}",
-            ("the world is upside down" if trunk < -limits.trunk_up else "people do not stand upright in this world")
-            + ": the vertical is wrong; film somebody who stands and walks, or lay the board flat on the floor, face "
-            "up, for the world's axes",
-        ),
-        _gate(
             "feet on the floor",
-            limits.foot_low <= feet <= limits.foot_high,
-            feet,
+            float(off.min()) <= 0,
+            value,
             f"ankles from {limits.foot_low:g} to {limits.foot_high:g} of a person's height",
-            f"people's feet are {abs(feet):.2f} of their height {'below' if feet < 0 else 'above'} the floor: the "
-            "floor is wrong; film somebody who walks over it, feet in view, or lay the board on it",
-        ),
-        _gate(
-            "cameras above the floor",
-            float(heights[lowest]) >= limits.camera_low,
-            float(heights[lowest]),
-            "every camera above y = 0",
-            f"camera {_name(scene, lowest)} is below the floor: the vertical or the floor is wrong; film somebody "
-            "who walks, feet in view of two cameras, or lay the board on the floor",
-        ),
+            f"people's feet are {abs(value):.2f} of their height {'below' if value < 0 else 'above'} the floor: the "
+            "floor is wrong; let people say where it is (`--floor people`), film somebody who walks over it, feet in "
+            "view, or lay the board on it",
+        )
     ]
+
+
+def _cameras_high(scene: Scene, limits: GateLimits) -> Gate:
+    heights = np.array([camera.world_from_cam[1, 3] for camera in scene.cameras]) / scene.size_m
+    lowest = int(np.argmin(heights))
+    return _gate(
+        "cameras above the floor",
+        float(heights[lowest]) >= limits.camera_low,
+        float(heights[lowest]),
+        "every camera above y = 0",
+        f"camera {_name(scene, lowest)} is below the floor: the vertical or the floor is wrong; let people say where "
+        "they are (`--floor people`), film somebody who walks, feet in view of two cameras, or lay the board on the "
+        "floor",
+    )
 
 
 def _size(scene: Scene, limits: GateLimits) -> list[Gate]:

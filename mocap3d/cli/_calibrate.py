@@ -70,7 +70,8 @@ def calibrate(
         str, typer.Option(help="Of lenses from a board.", metavar="brown-conrady|fisheye")
     ] = "brown-conrady",
     floor: Annotated[
-        str | None, typer.Option(help="When the board lay on the floor: first or last of its moments.")
+        str | None,
+        typer.Option(help="Where it is: when the board lay on it, or where people stand.", metavar="first|last|people"),
     ] = None,
     gates: Annotated[str, typer.Option(help="What to do when a gate fails.", metavar="refuse|report")] = "refuse",
     detector: Annotated[
@@ -89,7 +90,7 @@ def calibrate(
 
     check_choice("--model", model, ("brown-conrady", "fisheye"))
     check_choice("--how", how, ("board", "points", "people"))
-    check_choice("--floor", floor, ("first", "last"))
+    check_choice("--floor", floor, ("first", "last", "people"))
     check_choice("--gates", gates, ("refuse", "report"))
     check_choice("--detector", detector, ("movenet_thunder", "movenet_lightning"))
     check_choice("--format", format, FORMATS)

@@ -276,6 +276,25 @@ def test_people_alone(films, tmp_path):
     assert float(np.linalg.norm(np.subtract(*centres(told.cameras)[:2]))) == pytest.approx(apart, rel=1e-6)
 
 
+def test_a_rig_in_a_world_of_its_own(films, tmp_path):
+    """Catches rigs of other programs, whose world is that of a board, refused for ever, or tilted in silence."""
+    cameras = ring(3)
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("xz", [70, 30], degrees=True).as_matrix()
+    turn[:3, 3] = [2.0, -1.0, 0.5]
+    given = [replace(camera, cam_from_world=camera.cam_from_world @ np.linalg.inv(turn)) for camera in cameras]
+    videos = films.film(tmp_path, cameras, walkers(1, seconds=4.0))
+    with pytest.raises(CalibrationError, match=r"upright: .*`--floor people`"):
+        mocap3d.calibrate(videos, lenses=given, refine=True, sync="none")
+    found = mocap3d.calibrate(videos, lenses=given, refine=True, sync="none", floor="people")
+    assert (found.how, found.world, found.scale) == ("refined", "people", "given cameras")
+    off, tilt = off_m(found.cameras, cameras)
+    assert off < 0.1
+    assert tilt < 4
+    np.testing.assert_allclose(centres(found.cameras)[:, 1], centres(cameras)[:, 1], atol=0.2)
+    assert found.views[0].before_px is not None
+
+
 def test_a_board_without_anybody(films, board_in_view, tmp_path):
     """Catches gates that are silently not asked, and beginnings that are made up where nobody moves."""
     cameras = ring(3)
@@ -283,7 +302,7 @@ def test_a_board_without_anybody(films, board_in_view, tmp_path):
     board = board_in_view(cameras)
     found = mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, sync="none", people="none")
     assert found.world == "first camera"
-    assert any("nobody and nothing says where up" in note for note in found.notes)
+    assert any("nothing says where up and the floor are (nobody is seen" in note for note in found.notes)
     assert any("nobody could be asked" in note for note in found.notes)
     with pytest.raises(CalibrationError, match="motion does not tell when the videos began"):
         mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label)

@@ -52,6 +52,8 @@ def test_the_shipped_rig_is_refined_and_the_crop_is_reported(take):
     declared = mocap3d.calibrate(videos, lenses=calibration, refine=True, sync="none", crop="centre")
     assert max(view.before_px for view in declared.views) > 12
     assert max(view.residual_px for view in declared.views) < 8
+    # The world's floor is the treadmill; somebody else stands beside it, on the floor of the room.
+    assert any("m below the floor of this world" in note for note in declared.notes)
 
 
 def test_people_alone(take):

@@ -186,6 +186,34 @@ def test_up_and_floor_come_from_feet(known: bool) -> None:
         )
 
 
+def test_people_on_two_floors() -> None:
+    """Catches a world tilted until somebody on a platform and somebody beside it stand on one floor."""
+    cameras = ring(4)
+    low, high = walkers(2, seconds=4.0, apart_m=3.0)
+    people = [high + [0.0, 0.4, 0.0], low]
+    poses, contacts = [], []
+    for n, xyz_m in enumerate(people):
+        ankles = xyz_m[:, [15, 16], 1]
+        contacts.append(np.repeat(ankles < ankles.min() + 0.02, 2, axis=1).astype(float))
+        seen = np.ones(xyz_m.shape[:2])
+        poses.append(
+            Pose3D(
+                xyz_m=xyz_m,
+                confidence=seen,
+                std_m=0.02 * seen,
+                views=(4 - 2 * n) * seen.astype(np.int64),
+                fps=FPS,
+                skeleton=COCO_17,
+                frame="world",
+            )
+        )
+    placed = place_in_world(cameras, poses, contacts=contacts)
+    assert np.degrees(np.arccos(placed.world_from_old[1, 1])) < 2.5
+    # The floor is that of the first, of whom cameras saw more.
+    for camera, true in zip(placed.cameras, cameras, strict=True):
+        assert camera.world_from_cam[1, 3] == pytest.approx(true.world_from_cam[1, 3] - 0.4, abs=0.2)
+
+
 def test_refines_given_cameras() -> None:
     """Catches a refinement that wanders off, or does not see that one camera is turned by a degree."""
     true = ring(4)

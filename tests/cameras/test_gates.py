@@ -78,6 +78,36 @@ def test_cameras_below_the_floor() -> None:
         assert gate in failed(check_cameras([moved(camera, up) for camera in cameras], filmed(cameras)))
 
 
+def test_somebody_beside_the_platform() -> None:
+    """Catches a good floor refused because somebody else stands half a metre below it, longer in view or not."""
+    cameras = ring(3)
+    walker, other = walkers(2, seconds=3.0, apart_m=2.0)
+    for people in ([walker, other - [0, 0.5, 0]], [other - [0, 0.5, 0], walker]):
+        seen = [list(seen_by(cameras, xyz_m, noise_px=2.0, seed=n)) for n, xyz_m in enumerate(people)]
+        assert not failed(check_cameras(cameras, seen))
+    both = [list(seen_by(cameras, xyz_m - [0, 0.5, 0], noise_px=2.0)) for xyz_m in (walker, other)]
+    assert failed(check_cameras(cameras, both)) == {"feet on the floor"}
+    glimpse = seen_by(cameras, walker, noise_px=2.0)
+    lost = [replace(p, confidence=np.where(np.arange(len(p))[:, None] < 9, p.confidence, 0.0)) for p in glimpse]
+    lost = [replace(p, xy_px=np.where((p.confidence > 0)[..., None], p.xy_px, np.nan)) for p in lost]
+    assert failed(check_cameras(cameras, [both[1], lost])) == {"feet on the floor"}  # a glimpse proves no floor
+
+
+def test_upright_is_asked_of_those_whose_feet_nobody_sees() -> None:
+    """Catches an upside-down world of people filmed from the hips up, which nothing asked about."""
+    over = np.diag([1.0, -1.0, -1.0, 1.0])
+    cameras = [moved(camera, over) for camera in ring(3)]
+    shown = np.arange(17) < 15
+    people = [
+        [
+            replace(pose, xy_px=np.where(shown[:, None], pose.xy_px, np.nan), confidence=pose.confidence * shown)
+            for pose in own
+        ]
+        for own in filmed(ring(3), people=1)
+    ]
+    assert "upright" in failed(check_cameras(cameras, people))
+
+
 def test_squares_of_the_wrong_size() -> None:
     """Catches centimetres taken for metres, which no pixel notices."""
     true = ring(3)

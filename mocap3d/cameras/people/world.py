@@ -1,8 +1,9 @@
 """Where the world is around cameras that know each other only: how large it is, which way is up, where the floor is.
 
 Size comes from a person's height or from a distance between two cameras. Up comes from three witnesses: people's
-trunks are upright on average, their weight is above the foot that carries it, and what their ankles stand on is level.
-The floor lies an ankle's height below.
+trunks are upright on average, their weight is above the foot that carries it, and what each one's ankles stand on is
+level. The floor lies an ankle's height below those of whoever was seen best: others may stand on a platform, or beside
+it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _TRUNK_STD_RAD: Final = np.radians(6.0)  # people lean, all of a clip long
 _BALANCE_STD_RAD: Final = np.radians(4.0)  # pressure lies ahead of the ankle
 _UNSURE_STD_RAD: Final = np.radians(10.0)  # where nobody knows which foot stands
 _FOOT_STD: Final = 0.015  # of stature: a planted ankle's height
+_APART_STD: Final = 0.1  # of stature: people stand on one floor, or a step, a platform or more apart
 _STEP_STD: Final = 0.03  # of stature: the lower ankle of a frame in which nobody knows whether it is planted
 
 
@@ -103,8 +105,8 @@ def place_in_world(
     around = list(contacts) if contacts is not None else [None] * len(people)
     size = float(np.nanmedian(statures)) if np.isfinite(statures).any() else 1.7 / scale
     witnesses = _witnesses(people, around)
-    feet, spread, planted = _standing(people, around, size, _mean_of(witnesses))
-    up, floor, up_std = _level(witnesses, feet, spread, size)
+    feet, planted = _standing(people, around, size, _mean_of(witnesses))
+    up, floor, up_std = _level(witnesses, feet, size)
     matrix = _world_from_old(up, floor, scale, cameras[0], people)
     return Placement(
         cameras=tuple(_moved(camera, matrix, scale) for camera in cameras),
@@ -220,32 +222,56 @@ def _weight_above_feet_m(pose: Pose3D, contact: Floats | None) -> Floats:
     return np.asarray(total - carries + 0 * share.sum(axis=1, keepdims=True))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Feet:
+    """What stands: ankles (N, 3), the standard deviation (N,) of their heights, and whose they are (N,).
+
+    ``main`` is the person of whom cameras saw most.
+    """
+
+    points: Floats
+    std: Floats
+    who: NDArray[np.int64]
+    main: int
+
+
 def _standing(
     people: Sequence[Pose3D], contacts: Sequence[Floats | None], size: float, up: Floats
-) -> tuple[Floats, Floats, int]:
-    """Ankles (N, 3) that stand, and the standard deviation (N,) of their heights; how many are known to be planted."""
-    feet, std, planted = [], [], 0
-    for pose, contact in zip(people, contacts, strict=True):
-        known = (pose.confidence > 0)[..., None]
-        points = np.where(known, pose.xyz_m, np.nan)
+) -> tuple[_Feet, int]:
+    """Ankles that stand, and how many of them are known to be planted."""
+    rows: list[tuple[Floats, float, int]] = []
+    planted = 0
+    for who, (pose, contact) in enumerate(zip(people, contacts, strict=True)):
+        points = np.where((pose.confidence > 0)[..., None], pose.xyz_m, np.nan)
         ankles = np.stack([points[:, pose.skeleton.index(f"{side}_ankle")] for side in ("left", "right")], axis=1)
         if contact is not None:
-            for side, columns in enumerate(((0, 1), (2, 3))):
-                stands = (np.asarray(contact)[: len(ankles), columns].max(axis=1) >= 0.5) & np.isfinite(
-                    ankles[: len(contact), side, 0]
-                )
-                for start, stop in runs(stands):
-                    feet.append(np.median(ankles[start:stop, side], axis=0))
-                    std.append(_FOOT_STD * size)
-                    planted += 1
+            own = _plants(ankles, np.asarray(contact))
+            rows += [(point, _FOOT_STD * size, who) for point in own]
+            planted += len(own)
             continue
         lower = _lower(ankles, up)
         step = max(1, len(lower) // 60)
-        for point in lower[::step]:
-            if np.isfinite(point).all():
-                feet.append(point)
-                std.append(_STEP_STD * size * np.sqrt(max(len(lower) / step / 6, 1)))  # neighbours say the same
-    return np.array(feet).reshape(-1, 3), np.array(std), planted
+        std = _STEP_STD * size * float(np.sqrt(max(len(lower) / step / 6, 1)))  # neighbours say the same
+        rows += [(point, std, who) for point in lower[::step] if np.isfinite(point).all()]
+    seen = [float(np.where(pose.confidence > 0, pose.views, 0).sum()) for pose in people]
+    standing = {who for _, _, who in rows}
+    feet = _Feet(
+        points=np.array([point for point, _, _ in rows]).reshape(-1, 3),
+        std=np.array([std for _, std, _ in rows]),
+        who=np.array([who for _, _, who in rows], np.int64),
+        main=max(standing, key=lambda who: seen[who], default=0),
+    )
+    return feet, planted
+
+
+def _plants(ankles: Floats, contact: Floats) -> list[Floats]:
+    """Where each foot stood: the middle of its ankle (T, 2, 3) while it was planted."""
+    found = []
+    for side, columns in enumerate(((0, 1), (2, 3))):
+        own = ankles[: len(contact), side]
+        stands = (contact[: len(own), columns].max(axis=1) >= 0.5) & np.isfinite(own[:, 0])
+        found += [np.median(own[start:stop], axis=0) for start, stop in runs(stands)]
+    return found
 
 
 def _lower(ankles: Floats, up: Floats) -> Floats:
@@ -255,31 +281,37 @@ def _lower(ankles: Floats, up: Floats) -> Floats:
     return np.where(np.isfinite(height).all(axis=1, keepdims=True), lower, np.nan)
 
 
-def _level(
-    witnesses: Sequence[tuple[Floats, float]], feet: Floats, std: Floats, size: float
-) -> tuple[Floats, float, float]:
+def _level(witnesses: Sequence[tuple[Floats, float]], feet: _Feet, size: float) -> tuple[Floats, float, float]:
     """Up (3,), the floor's height along it, and the expected error of up in radians."""
+    if not len(feet.points):
+        raise CalibrationError("nobody's ankles were seen by two cameras: film the feet too")
     start = _mean_of(witnesses)
     basis = np.linalg.svd(start[None])[2][1:]  # two directions across
+    persons, who = np.unique(feet.who, return_inverse=True)
+    main = int(np.searchsorted(persons, feet.main))
 
     def up_of(x: Floats) -> Floats:
         return np.asarray(rotvec_to_matrix(basis.T @ x[:2]) @ start)
 
     def residuals(x: Floats) -> Floats:
-        up = up_of(x)
-        off = (feet @ up - x[2] * size) / std
-        held = np.sign(off) * np.sqrt(4 * np.log1p(off**2 / 4))
+        """Of the tilt (2), and of the height that each person stands at, in people's heights."""
+        up, heights = up_of(x), x[2:]
+        off = _held((feet.points @ up - heights[who] * size) / feet.std)
+        apart = _held((heights - heights[main]) / _APART_STD)
         leans = [np.cross(direction, up) / spread for direction, spread in witnesses]
-        return np.concatenate([held, *leans, [1e-3 * x[2]]])
+        return np.concatenate([off, apart, *leans, 1e-3 * heights])
 
-    if not len(feet):
-        raise CalibrationError("nobody's ankles were seen by two cameras: film the feet too")
-    first = np.array([0.0, 0.0, np.median(feet @ start) / size])
-    solved = least_squares(residuals, first, method="lm")
+    usual = [np.median(feet.points[who == n] @ start) / size for n in range(len(persons))]
+    solved = least_squares(residuals, np.array([0.0, 0.0, *usual]), method="lm")
     jacobian = np.asarray(solved.jac)
     covariance = np.linalg.pinv(jacobian.T @ jacobian)[:2, :2]
     spread = float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
-    return up_of(solved.x), float((solved.x[2] - _ANKLE_OF_STATURE) * size), spread
+    return up_of(solved.x), float((solved.x[2 + main] - _ANKLE_OF_STATURE) * size), spread
+
+
+def _held(off: Floats) -> Floats:
+    """Residuals of which large ones hardly count (Cauchy)."""
+    return np.asarray(np.sign(off) * np.sqrt(4 * np.log1p(off**2 / 4)))
 
 
 def _world_from_old(up: Floats, floor: float, scale: float, first: Camera, people: Sequence[Pose3D]) -> Floats:
