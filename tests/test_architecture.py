@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protocol": STAGES | SHARED | {"data_prep", "train"},
     "train": STAGES | SHARED | {"data_prep"},  # data_prep owns the HDF5 layout that training reads
     "data_prep": {"", "base", "weights", "clip", "pipeline", "nets"} | STAGES,
-    "viewers": {"", "base", "clip", "pipeline"} | STAGES,
+    # Results and their tables; what a clip was made of.
+    "viewers": {"", "base", "clip", "pipeline", "data_prep", "protocol", "stages", "weights"} | STAGES,
     "": {"base", "calibration", "clip", "onto", "pipeline", "stages"} | STAGES,
     "cli": {"", "base", "calibration", "clip", "data_prep", "examples", "nets", "onto", "pipeline", "protocol"}
     | {"solving", "stages", "train", "viewers", "weights"}

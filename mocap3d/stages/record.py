@@ -8,6 +8,7 @@ Nothing is pickled.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +28,7 @@ from mocap3d.base.skeletons import skeleton_named
 from mocap3d.clip import Clip, Performance
 from mocap3d.output.motion_parts import arrays_of, facts_of, motion_of, reading
 
-__all__ = ["Record", "contacts_of", "read_record", "record_arrays"]
+__all__ = ["Record", "contacts_of", "is_record", "read_record", "record_arrays"]
 
 Floats = NDArray[np.float64]
 Kind = TypeVar("Kind")
@@ -81,6 +82,17 @@ def record_arrays(record: Record) -> dict[str, NDArray[Any]]:
     for n, ground in enumerate(clip.grounds):
         arrays |= {} if ground is None else {f"ground{n}": ground.world_from_cam}
     return {"meta": np.array(json.dumps(_meta(record))), **arrays}
+
+
+def is_record(path: Path) -> bool:
+    """Tell whether a file is a record; what cannot be read is none."""
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return False
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return bool(json.loads(str(arrays["meta"]))["format"] == _FORMAT)
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+        return False
 
 
 def read_record(path: Path) -> Record:

@@ -1,0 +1,253 @@
+"""Captures, motion files and camera files for the viewer's page.
+
+A capture is a `mocap3d.Clip`: in memory, or as `mocap3d capture --keep-stages` keeps it. Its pictures are those of the
+video that it came from, if that is still there: everything else is shown without.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from mocap3d.viewers.camera_facts import camera_facts
+from mocap3d.viewers.downloads import MANNEQUIN, Downloads
+from mocap3d.viewers.motion_files import read_motion
+from mocap3d.viewers.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
+from mocap3d.viewers.pictures import Pictures
+from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS
+from numpy.typing import NDArray
+
+import mocap3d
+from mocap3d.cameras.files import read_cameras
+from mocap3d.stages.record import is_record, read_record
+
+__all__ = ["CaptureShow", "MotionShow", "RigShow", "open_capture"]
+
+Floats = NDArray[np.float64]
+Kind = Literal["results", "capture", "motion", "rig"]
+
+_RECORD: Final = "record.npz"
+
+
+def open_capture(path: Path, *, videos: Sequence[Path] = ()) -> CaptureShow | MotionShow | RigShow:
+    """Open a folder of stages or its record, a motion file, or a camera file.
+
+    Args:
+        path: what to show; a camera file is .toml.
+        videos: of a capture, where its videos are now: one, or one per camera.
+
+    Raises:
+        InputError: nothing here can show it, or videos for something that has none.
+        FileFormatError: it is damaged.
+    """
+    if path.is_dir() or is_record(path):
+        folder = path if path.is_dir() else path.parent
+        record = path / _RECORD if path.is_dir() else path
+        if not record.is_file():
+            raise mocap3d.InputError(f"{path} is no folder that capture --keep-stages has written: no {_RECORD} in it")
+        return CaptureShow(read_record(record).clip, videos=videos, near=folder)
+    if videos:
+        raise mocap3d.InputError(f"{path} is no capture: it has no video")
+    if path.suffix.lower() == ".toml":
+        return RigShow(read_cameras(path), path.name)
+    return MotionShow(path)
+
+
+class _Shown:
+    """What all three have in common: people and cameras on one clock, arrays by name."""
+
+    kind: Kind = "motion"
+
+    def __init__(self, name: str, people: Sequence[Person], cameras: Sequence[mocap3d.Camera]) -> None:
+        self.name = name
+        self._cameras = tuple(cameras)
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._people = [self._facts(n, person) for n, person in enumerate(people)]
+        self._downloads = Downloads(Path(name).stem, people)
+        self._fps = people[0].fps if people else Fraction(30)
+        self._frames = range(
+            min((person.first for person in people), default=0),
+            max((person.first + person.frames for person in people), default=1),
+        )
+
+    def _facts(self, n: int, person: Person) -> dict[str, Any]:
+        names = {}
+        for name, array in arrays_of(person, self._cameras).items():
+            names[name] = f"{n}.{name}"
+            self._arrays[f"{n}.{name}"] = _single(array)
+        series: list[dict[str, str]] = []
+        for (figure, line), values in series_of(person, self._cameras).items():
+            key = f"{n}.series.{len(series)}"
+            self._arrays[key] = _single(values)
+            series.append({"figure": figure, "line": line, "array": key})
+        mesh = f"{n}.{MANNEQUIN}" if person.roles else None
+        return {**facts_of(person), "arrays": names, "series": series, "mannequin": mesh}
+
+    def manifest(self) -> dict[str, Any]:
+        """All that does not change with time."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "fps": float(self._fps),
+            "start": self._frames.start,
+            "frames": len(self._frames),
+            "people": self._people,
+            "cameras": [camera_facts(camera) for camera in self._cameras],
+            "words": dict(FIGURE_WORDS),
+            "plots": [dict(plot) for plot in PLOTS],
+            "arrays": {name: {"shape": list(array.shape)} for name, array in self._arrays.items()},
+            "downloads": self._downloads.offers() if self._people else None,
+            "facts": [],
+            "notes": [],
+        }
+
+    def rows(self, array: str, start: int, stop: int) -> bytes:
+        """Frames of an array: float32, little endian."""
+        values = self._arrays[array]
+        if not 0 <= start <= stop <= len(values):
+            raise LookupError(array)
+        return values[start:stop].tobytes()
+
+    def table(self, name: str) -> dict[str, Any]:
+        """There are no tables."""
+        raise LookupError(name)
+
+    def picture(self, camera: str, frame: int) -> bytes:
+        """There are no pictures."""
+        raise LookupError(camera)
+
+    def download(self, name: str) -> tuple[str, bytes | Path]:
+        """A motion file, made now."""
+        return self._downloads.make(name)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class CaptureShow(_Shown):
+    """A clip with the pictures that it came from."""
+
+    kind: Kind = "capture"
+
+    def __init__(self, clip: mocap3d.Clip, *, videos: Sequence[Path] = (), near: Path | None = None) -> None:
+        """``near``: a folder beside which videos are looked for that are not where they were.
+
+        Raises:
+            InputError: not one video per camera.
+        """
+        super().__init__(clip.source.name, people_of_clip(clip), clip.rig or clip.cameras)
+        self._clip = clip
+        self._frames = range(clip.shots[0].start, clip.shots[-1].stop)
+        self._videos = self._open(_sources(clip), videos, near)
+
+    def manifest(self) -> dict[str, Any]:
+        """All that does not change with time."""
+        clip, found = self._clip, super().manifest()
+        for c, facts in enumerate(found["cameras"]):
+            of = c if clip.rig else 0
+            video = self._videos[of]
+            facts |= {"pictures": None if video.problem else str(of), "video": video.path.name}
+            facts |= {"problem": video.problem, "shot": None if clip.rig else c}
+            facts["offset"] = self._index(of, self._frames.start) - self._frames.start
+        shots = [{"start": shot.start, "stop": shot.stop, "moves_from": shot.moves_from} for shot in clip.shots]
+        facts = [[name.replace("_", " "), _said(value)] for name, value in clip.settings.items()]
+        return found | {"shots": shots, "facts": facts, "notes": list(clip.notes), "several": bool(clip.rig)}
+
+    def picture(self, camera: str, frame: int) -> bytes:
+        """The picture of a camera at a frame of the clip, as the first video counts."""
+        if camera not in map(str, range(len(self._videos))):
+            raise LookupError(camera)
+        index = int(camera)
+        return self._videos[index].jpeg(self._index(index, frame))
+
+    def close(self) -> None:
+        """Let go of the videos."""
+        for video in self._videos:
+            video.close()
+
+    def _open(self, sources: Sequence[Path], videos: Sequence[Path], near: Path | None) -> list[Pictures]:
+        if videos and len(videos) != len(sources):
+            raise mocap3d.InputError(f"the capture has {len(sources)} video(s), got {len(videos)}")
+        start = self._clip.settings.get("start") if self._clip.rig else None
+        start = start if isinstance(start, (int, str)) else None
+        found = [_found(path, near) for path in sources] if not videos else list(videos)
+        opened = [Pictures(path, fps=self._fps, start=start) for path in found]
+        for camera, video in zip(self._clip.rig or self._clip.cameras[:1], opened, strict=True):
+            if video.size_wh_px not in (None, camera.size_wh_px):
+                video.problem = f"{video.path.name} has pictures of {video.size_wh_px}, not {camera.size_wh_px}"
+        return opened
+
+    def _index(self, camera: int, frame: int) -> int:
+        """Which picture of a camera's video was taken at a frame of the clip: the nearest in time."""
+        clip = self._clip
+        if not clip.rig:
+            return frame
+        offsets = clip.settings.get("offsets_s")
+        start_s = clip.settings.get("start_s")
+        if not isinstance(offsets, (list, tuple)) or not isinstance(start_s, (int, float)):
+            return frame
+        seconds = float(start_s - offsets[camera]) + (frame - clip.shots[0].start) / float(self._fps)
+        return self._videos[camera].start_frame + round(seconds * float(self._fps))
+
+
+class MotionShow(_Shown):
+    """A motion file, or a file of points."""
+
+    def __init__(self, path: Path) -> None:
+        """Read and judge it.
+
+        Raises:
+            InputError: no format that mocap3d reads.
+            FileFormatError: it is damaged.
+        """
+        found, self._notes = read_motion(path)
+        super().__init__(path.name, people_of_file(found, self._notes), ())
+
+    def manifest(self) -> dict[str, Any]:
+        """All that does not change with time."""
+        return super().manifest() | {"notes": self._notes}
+
+
+class RigShow(_Shown):
+    """Cameras where they stand."""
+
+    kind: Kind = "rig"
+
+    def __init__(self, cameras: Sequence[mocap3d.Camera], name: str) -> None:
+        """Show the cameras of a file."""
+        super().__init__(name, (), cameras)
+
+
+def _sources(clip: mocap3d.Clip) -> list[Path]:
+    """The videos, one per camera."""
+    videos = clip.settings.get("videos")
+    return [Path(str(video)) for video in videos] if clip.rig and isinstance(videos, (list, tuple)) else [clip.source]
+
+
+def _found(path: Path, near: Path | None) -> Path:
+    """Where a video is: as it was said, else beside the stages, or beside their folder."""
+    if path.exists() or near is None:
+        return path
+    tried = [folder / path.name for folder in (near, near.resolve().parent)]
+    return next((other for other in tried if other.exists()), path)
+
+
+def _single(array: Floats) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, dtype="<f4")
+
+
+def _said(value: object) -> str:
+    """A setting in words."""
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(os.path.basename(str(one)) for one in value)
+    return str(value)

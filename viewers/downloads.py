@@ -1,0 +1,96 @@
+"""Motion as a file of any format that mocap3d writes, made when it is asked for and kept nowhere."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mocap3d.viewers.people import Person
+
+import mocap3d
+from mocap3d.output import carries_mesh, extensions, has_option, preset_names
+
+__all__ = ["MANNEQUIN", "Downloads"]
+
+MANNEQUIN: Final = "as-captured.mannequin.glb"
+"""Behind ``0.``, ``1.`` ...: the file whose body the page itself shows."""
+
+_PLAIN: Final = "as-captured"
+_SAME: Final = {".hdf5", ".usda", ".usdc", ".usdz"}  # as .h5 and .usd
+_ONE_SET_OF_NAMES: Final = {".vrma"}
+_ORDER: Final = (".bvh", ".fbx", ".glb", ".vrma", ".usd", ".npz", ".h5", ".json", ".c3d", ".trc", ".csv")
+
+
+class Downloads:
+    """Files of some people, by names such as ``0.ue5.mannequin.fbx``: who, preset, look, format."""
+
+    def __init__(self, stem: str, people: Sequence[Person]) -> None:
+        """``stem`` is what the files shall be called after."""
+        self._stem, self._people = stem, people
+        self._lock = threading.Lock()  # one at a time: some formats take a lot of memory
+
+    def offers(self) -> dict[str, Any]:
+        """What can be asked for, as JSON; ``presets`` and ``mannequin`` say what each format can do."""
+        points = any(person.motion is None for person in self._people)
+        formats = [
+            {
+                "extension": extension,
+                "presets": not points and extension not in _ONE_SET_OF_NAMES,
+                "mannequin": not points and carries_mesh(f"x{extension}"),
+            }
+            for extension in _formats(points=points)
+        ]
+        return {"formats": formats, "presets": [] if points else list(preset_names()), "plain": _PLAIN}
+
+    def make(self, name: str) -> tuple[str, bytes]:
+        """Make a file: what it should be called, and its content.
+
+        Raises:
+            LookupError: there is nothing of that name.
+            Mocap3dError: this motion cannot be written so.
+        """
+        who, preset, look, extension = _parts(name)
+        if not who.isascii() or not who.isdecimal() or int(who) >= len(self._people):
+            raise LookupError(name)
+        person = self._people[int(who)]
+        plain_only = person.motion is None or extension in _ONE_SET_OF_NAMES
+        known = (_PLAIN,) if plain_only else (_PLAIN, *preset_names())
+        looks = ("bones", "mannequin") if person.motion is not None and carries_mesh(f"x{extension}") else ("bones",)
+        if extension not in _formats(points=person.motion is None) or preset not in known or look not in looks:
+            raise LookupError(name)
+        options: dict[str, Any] = {} if preset == _PLAIN else {"preset": preset}
+        if look == "mannequin":
+            options["mesh"] = True
+        return self._called(person, preset, extension), self._written(person, extension, options)
+
+    def _called(self, person: Person, preset: str, extension: str) -> str:
+        parts = [self._stem]
+        if len(self._people) > 1:
+            parts.append(person.label.replace(", ", "-").replace(" ", ""))
+        return "-".join([*parts, *([] if preset == _PLAIN else [preset])]) + extension
+
+    def _written(self, person: Person, extension: str, options: dict[str, Any]) -> bytes:
+        source = person.motion if person.motion is not None else person.pose3d
+        if source is None:
+            raise LookupError(person.label)
+        with self._lock, tempfile.TemporaryDirectory(prefix="mocap3d-") as folder:
+            path = Path(folder) / f"motion{extension}"
+            mocap3d.write(source, path, **options)
+            return path.read_bytes()
+
+
+def _formats(*, points: bool) -> list[str]:
+    known = [extension for extension in extensions() if extension not in _SAME]
+    if points:
+        known = [extension for extension in known if has_option("write", f"x{extension}", "source")]
+    return sorted(known, key=lambda extension: (_ORDER + (extension,)).index(extension))
+
+
+def _parts(name: str) -> tuple[str, str, str, str]:
+    parts = name.split(".")
+    if len(parts) != 4:
+        raise LookupError(name)
+    return parts[0], parts[1], parts[2], f".{parts[3]}"

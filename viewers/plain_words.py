@@ -1,0 +1,38 @@
+"""What the figures of quality mean, in a sentence each, for tooltips and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["FIGURE_WORDS", "PLOTS"]
+
+FIGURE_WORDS: Final[Mapping[str, str]] = {
+    "foot_skate_mm_per_s": "How fast heels and toes slide while they should stand, on average. 0 is perfect.",
+    "foot_skate_p95_mm_per_s": "95 % of the time a standing heel or toe slides less than this.",
+    "planted_percent": "Share of the frames in which a heel or a toe stands.",
+    "penetration_mm": "How deep the lowest heel or toe sinks into the floor, mean of all frames.",
+    "penetration_max_mm": "The deepest of all.",
+    "hover_mm": "How high standing heels and toes float above the floor, on average.",
+    "bone_length_std_mm": "How much bones change their length. A rig cannot: 0 is right.",
+    "bone_length_range_mm": "Longest minus shortest length of the bone that changes most.",
+    "jerk_m_per_s3": "How abruptly joints move. Walking, recorded with markers, has 140 to 200; trembling has more.",
+    "log_dimensionless_jerk": "Smoothness at any size and speed, to compare versions of one clip. Larger is better.",
+    "joint_limit_percent": "Share of the frames in which a joint is bent further than bodies bend.",
+    "joint_limit_worst_deg": "How far beyond that at most.",
+    "joint_limit_worst": "Which joint that is.",
+    "reprojection_px": "How far elbows, wrists, knees and ankles, in the picture, lie from where they were seen.",
+    "reprojection_percent": "The same as a share of the body's height.",
+    "fk_error_mm": "How far the joints of the body lie from those that it was solved from.",
+    "fk_error_p95_mm": "What 95 % of those distances stay below.",
+    "confidence": "How sure the network is of the joints in the picture, mean of all: 0 is not at all, 1 is entirely.",
+}
+"""Name of a figure -> what it is."""
+
+PLOTS: Final[tuple[Mapping[str, str], ...]] = (
+    {"figure": "reprojection_px", "label": "off the picture", "unit": "px"},
+    {"figure": "foot_skate_mm_per_s", "label": "foot skate", "unit": "mm/s"},
+    {"figure": "jerk_m_per_s3", "label": "jerk", "unit": "m/s³"},
+    {"figure": "confidence", "label": "confidence of the 2D joints", "unit": ""},
+)
+"""What is plotted over time, in this order."""
