@@ -27,6 +27,7 @@ from mocap3d.cli._convert import convert
 from mocap3d.cli._data import data_one_body, data_prepare
 from mocap3d.cli._evaluate import evaluate_lifter_command
 from mocap3d.cli._info import info
+from mocap3d.cli._render import render
 from mocap3d.cli._semi_supervised import train_semi_supervised_command
 from mocap3d.cli._solve import solve_command
 from mocap3d.cli._sync import sync
@@ -57,6 +58,7 @@ app.command("solve")(solve_command)
 app.command()(convert)
 app.command()(bones)
 app.command()(info)
+app.command()(render)
 data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)
 data_app.command("one-body")(data_one_body)

@@ -1,0 +1,214 @@
+"""Drawing surfaces without a display: pyrender, through EGL where it works, else through OSMesa.
+
+PyOpenGL binds itself to one of them when it is first imported, and a broken driver may end the whole process. So each
+is tried in a process of its own first, once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from mocap3d.viewers.render.lens import bent, pinhole
+from mocap3d.viewers.render.surfaces import Surface
+from numpy.typing import NDArray
+
+from mocap3d.base.camera import Camera
+from mocap3d.base.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    import pyrender
+
+__all__ = ["PLATFORMS", "Canvas", "working_platform"]
+
+PLATFORMS: Final = ("egl", "osmesa")
+_VARIABLE: Final = "PYOPENGL_PLATFORM"
+_PATIENCE_S: Final = 120.0
+_TRY: Final = "from mocap3d.viewers.render.canvas import Canvas; Canvas((8, 8), platform={!r}).close()"
+_HINT: Final = (
+    "no way to draw without a display: OpenGL through EGL and OSMesa was tried. On Debian or Ubuntu: "
+    "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri (or libosmesa6)"
+)
+_NEAR: Final = 0.02  # of the distance to the farthest vertex
+# Directions that lights come from, in the eye's axes (right, up, towards it), and how strong they are.
+_LIGHTS: Final = (((-0.55, 0.85, 0.75), 2.6), ((0.9, 0.25, 0.6), 1.0), ((0.3, 0.6, -1.0), 1.8))
+_AMBIENT: Final = 0.32
+
+
+@lru_cache(maxsize=1)
+def working_platform() -> str:
+    """Which of `PLATFORMS` draws here; what the user has set (PYOPENGL_PLATFORM) is the only one tried.
+
+    Raises:
+        MissingExtraError: pyrender is not installed.
+        InputError: none does; the message names the system packages.
+    """
+    _import_pyrender_spec()
+    said = os.environ.get(_VARIABLE)
+    for platform in (said,) if said in PLATFORMS else PLATFORMS:
+        command = [sys.executable, "-W", "ignore", "-c", _TRY.format(platform)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
+        except subprocess.TimeoutExpired:
+            continue
+        if done.returncode == 0:
+            return platform
+    raise InputError(_HINT)
+
+
+class Canvas:
+    """A place to draw on, of one size; close it, or use it in a ``with``.
+
+    Attributes:
+        size_wh_px: width and height.
+        platform: one of `PLATFORMS`.
+    """
+
+    def __init__(self, size_wh_px: tuple[int, int], *, platform: str | None = None) -> None:
+        """Open it; ``platform`` None finds one that works.
+
+        Raises:
+            MissingExtraError: pyrender is not installed.
+            InputError: nothing here draws without a display.
+        """
+        self.size_wh_px = size_wh_px
+        self.platform = working_platform() if platform is None else platform
+        with _bound_to(self.platform):
+            import pyrender
+            from pyrender.renderer import Renderer
+
+            if self.platform == "egl":
+                from pyrender.platforms.egl import EGLPlatform as Platform
+            else:
+                from pyrender.platforms.osmesa import OSMesaPlatform as Platform
+            self._context = Platform(*size_wh_px)
+            self._context.init_context()
+            self._context.make_current()
+        self._pyrender = pyrender
+        self._renderer = Renderer(*size_wh_px)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give memory back."""
+        if self._renderer is not None:
+            self._context.make_current()
+            self._renderer.delete()
+            self._context.delete_context()
+            self._renderer = None
+
+    def draw(
+        self, surfaces: Sequence[Surface], camera: Camera, background: tuple[int, int, int] | None = None
+    ) -> NDArray[np.uint8]:
+        """Draw what a camera sees.
+
+        Args:
+            surfaces: what there is; see-through ones come last.
+            camera: its lens is followed; its pictures must have the size of the canvas.
+            background: sRGB, 0..255; None leaves it out.
+
+        Returns:
+            (H, W, 3) sRGB; without a background (H, W, 4), colours multiplied by opacity.
+        """
+        scene = self._scene([bent(one, camera) for one in surfaces], pinhole(camera))
+        if background is not None:
+            return self._drawn(scene, (*background, 255))[..., :3]
+        picture = self._drawn(scene, (0, 0, 0, 0))
+        if any((one.rgba[:, 3] < 1).any() for one in surfaces):
+            # OpenGL blends opacities wrongly here; what a white background changes tells them exactly.
+            on_white = self._drawn(scene, (255, 255, 255, 255))
+            picture[..., 3] = 255 - (on_white[..., :3].astype(np.int16) - picture[..., :3]).mean(axis=-1).clip(0, 255)
+        return picture
+
+    def _drawn(self, scene: pyrender.Scene, rgba: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        flags = self._pyrender.RenderFlags
+        scene.bg_color = np.array(rgba) / 255
+        self._context.make_current()
+        picture, _ = self._renderer.render(scene, flags.RGBA | flags.OFFSCREEN)
+        return np.array(picture, dtype=np.uint8)
+
+    def _scene(self, surfaces: Sequence[Surface], camera: Camera) -> pyrender.Scene:
+        pyrender = self._pyrender
+        scene = pyrender.Scene(bg_color=np.zeros(4), ambient_light=np.full(3, _AMBIENT))
+        for surface in surfaces:
+            if len(surface.triangles):
+                scene.add(_mesh(pyrender, surface))
+        world_from_eye = camera.world_from_cam @ np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL looks along -Z
+        far = _farthest_m(surfaces, camera)
+        K = camera.K
+        eye = pyrender.IntrinsicsCamera(
+            K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5, znear=_NEAR * far, zfar=1.1 * far
+        )  # its (0, 0) is the corner of a pixel
+        scene.add(eye, pose=world_from_eye)
+        for direction, intensity in _LIGHTS:
+            light = pyrender.DirectionalLight(intensity=intensity)
+            scene.add(light, pose=world_from_eye @ _facing(np.array(direction)))
+        return scene
+
+
+def _mesh(pyrender: Any, surface: Surface) -> Any:
+    material = pyrender.MetallicRoughnessMaterial(
+        metallicFactor=0.0, roughnessFactor=0.65, alphaMode="BLEND" if (surface.rgba[:, 3] < 1).any() else "OPAQUE"
+    )
+    if not surface.lit:
+        material.emissiveFactor = np.ones(3)
+        material.baseColorFactor = np.array([0.0, 0.0, 0.0, 1.0])
+    primitive = pyrender.Primitive(
+        positions=surface.vertices_m.astype(np.float32),
+        normals=surface.normals.astype(np.float32),
+        color_0=surface.rgba.astype(np.float32),
+        indices=surface.triangles.astype(np.uint32),
+        material=material,
+        mode=4,
+    )
+    return pyrender.Mesh([primitive])
+
+
+def _farthest_m(surfaces: Sequence[Surface], camera: Camera) -> float:
+    """How deep the picture goes."""
+    ahead = camera.cam_from_world[2]
+    depths = [float((one.vertices_m @ ahead[:3] + ahead[3]).max(initial=0.0)) for one in surfaces]
+    return max([0.1, *depths])
+
+
+def _facing(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A pose whose +Z points there: lights shine along -Z."""
+    z = direction / np.linalg.norm(direction)
+    x = np.cross([0.0, 1.0, 0.0], z)
+    x /= np.linalg.norm(x)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
+    return pose
+
+
+def _import_pyrender_spec() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("pyrender") is None:
+        raise MissingExtraError("pyrender", "render")
+
+
+@contextmanager
+def _bound_to(platform: str) -> Iterator[None]:
+    """What PyOpenGL reads when it is imported; the environment is as before afterwards."""
+    _import_pyrender_spec()
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = platform
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_VARIABLE]
+        else:
+            os.environ[_VARIABLE] = before
