@@ -13,7 +13,7 @@ __all__ = ["camera_facts"]
 def camera_facts(camera: mocap3d.Camera) -> dict[str, Any]:
     """Say everything about a camera that does not change."""
     width, height = camera.size_wh_px
-    lens = "fisheye" if camera.model == "fisheye" else "bent" if camera.distortion.any() else "straight"
+    lens = "fisheye" if camera.model == "fisheye" else "distorts" if camera.distortion.any() else "pinhole"
     return {
         "name": camera.name,
         "size_wh_px": [width, height],

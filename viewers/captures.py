@@ -6,8 +6,7 @@ video that it came from, if that is still there: everything else is shown withou
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,7 +17,7 @@ from mocap3d.viewers.downloads import MANNEQUIN, Downloads
 from mocap3d.viewers.motion_files import read_motion
 from mocap3d.viewers.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
 from mocap3d.viewers.pictures import Pictures
-from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS
+from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
 from numpy.typing import NDArray
 
 import mocap3d
@@ -154,7 +153,7 @@ class CaptureShow(_Shown):
             facts |= {"problem": video.problem, "shot": None if clip.rig else c}
             facts["offset"] = self._index(of, self._frames.start) - self._frames.start
         shots = [{"start": shot.start, "stop": shot.stop, "moves_from": shot.moves_from} for shot in clip.shots]
-        facts = [[name.replace("_", " "), _said(value)] for name, value in clip.settings.items()]
+        facts = [[setting_name(name), setting_text(value)] for name, value in clip.settings.items()]
         return found | {"shots": shots, "facts": facts, "notes": list(clip.notes), "several": bool(clip.rig)}
 
     def picture(self, camera: str, frame: int) -> bytes:
@@ -238,16 +237,3 @@ def _found(path: Path, near: Path | None) -> Path:
 
 def _single(array: Floats) -> NDArray[np.float32]:
     return np.ascontiguousarray(array, dtype="<f4")
-
-
-def _said(value: object) -> str:
-    """A setting in words."""
-    if value is None:
-        return "not given"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {one}" for name, one in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(os.path.basename(str(one)) for one in value)
-    return str(value)

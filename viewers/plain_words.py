@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
-__all__ = ["FIGURE_WORDS", "PLOTS"]
+__all__ = ["FIGURE_WORDS", "PLOTS", "setting_name", "setting_text"]
 
 FIGURE_WORDS: Final[Mapping[str, str]] = {
     "foot_skate_mm_per_s": "How fast heels and toes slide while they should stand, on average. 0 is perfect.",
@@ -29,10 +30,33 @@ FIGURE_WORDS: Final[Mapping[str, str]] = {
 }
 """Name of a figure -> what it is."""
 
-PLOTS: Final[tuple[Mapping[str, str], ...]] = (
-    {"figure": "reprojection_px", "label": "off the picture", "unit": "px"},
-    {"figure": "foot_skate_mm_per_s", "label": "foot skate", "unit": "mm/s"},
-    {"figure": "jerk_m_per_s3", "label": "jerk", "unit": "m/s³"},
-    {"figure": "confidence", "label": "confidence of the 2D joints", "unit": ""},
+PLOTS: Final[tuple[Mapping[str, str | float], ...]] = (
+    {"figure": "reprojection_px", "label": "off the picture", "unit": "px", "least": 10.0},
+    {"figure": "foot_skate_mm_per_s", "label": "foot skate", "unit": "mm/s", "least": 20.0},
+    {"figure": "jerk_m_per_s3", "label": "jerk", "unit": "m/s³", "least": 200.0},
+    {"figure": "confidence", "label": "confidence of the 2D joints", "unit": "", "least": 1.0},
 )
-"""What is plotted over time, in this order."""
+"""What is plotted over time, in this order; a scale reaches ``least`` at the least."""
+
+_UNITS: Final = {"_m": "m", "_deg": "°", "_s": "s"}
+
+
+def setting_name(name: str) -> str:
+    """A setting of a clip as people write it: ``height_m`` is "height, m"."""
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return f"{name.removesuffix(ending).replace('_', ' ')}, {unit}"
+    return name.replace("_", " ").replace("sha256", "SHA-256")
+
+
+def setting_text(value: object) -> str:
+    """What a setting of a clip is; of files only their names."""
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(Path(one).name if isinstance(one, str) else str(one) for one in value)
+    return str(value)

@@ -1,6 +1,10 @@
 // Which page shows which kind of thing: open(shell, source, manifest).
+import { openCapture } from "./capture.js";
 import { openResults } from "./results.js";
 
 export const PAGES = {
   results: openResults,
+  capture: openCapture,
+  motion: openCapture,
+  rig: openCapture,
 };

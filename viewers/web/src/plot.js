@@ -9,8 +9,8 @@ const BOTTOM = 16;
 
 export class Plot {
   /** onpick(frame): clicked, dragged or moved to with the keyboard. */
-  constructor(host, shell, { label, unit, onpick }) {
-    Object.assign(this, { unit, onpick, series: [], frames: 1, fps: 1, frame: 0 });
+  constructor(host, shell, { label, unit, onpick, least = 0 }) {
+    Object.assign(this, { unit, onpick, least, series: [], frames: 1, fps: 1, frame: 0 });
     this.canvas = el("canvas", { class: "plot", role: "img", "aria-label": `${label}; click to go to a frame` });
     this.note = el("div", { class: "plot-note" });
     this.host = el("div", { class: "plot-box" }, this.canvas, this.note);
@@ -75,7 +75,7 @@ export class Plot {
   }
 
   #highest() {
-    let high = 0;
+    let high = this.least; // a scale that does not blow up what is next to nothing
     for (const { values } of this.series) for (const value of values) if (value > high) high = value;
     const step = 10 ** Math.floor(Math.log10(high || 1));
     return Math.ceil((high || 1) / step) * step;

@@ -37,6 +37,13 @@ export class ServerSource {
   download(name) {
     return `${this.base}/downloads/${encodeURIComponent(name)}`;
   }
+  /** The content of a download: { blob, called }. */
+  async file(name) {
+    const answer = await fetch(this.download(name));
+    if (!answer.ok) throw new Error(await answer.text()); // says why it cannot be made
+    const called = /filename\*=UTF-8''(.*)$/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1];
+    return { blob: await answer.blob(), called: called ? decodeURIComponent(called) : name };
+  }
 }
 
 /** The same from data in the page: { manifest, arrays: { name: { shape, base64 } }, tables, pictures }. */
@@ -66,6 +73,12 @@ export class InlineSource {
   }
   download() {
     return null;
+  }
+  /** As of the server, of the files that the page carries. */
+  async file(name) {
+    const base64 = this.data.files?.[name];
+    if (!base64) throw new Error(`${name} is not in this page`);
+    return { blob: new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))]), called: name };
   }
 }
 
