@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from mocap3d.base.errors import InputError, Mocap3dError
 from mocap3d.viewers.show import Show
+
+from mocap3d.base.errors import InputError, Mocap3dError
 
 __all__ = ["MOST_ROWS", "ViewerServer", "serve"]
 

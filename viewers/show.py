@@ -52,11 +52,12 @@ class Show(Protocol):
         """Let go of files."""
 
 
-def open_shows(paths: Sequence[Path]) -> list[Show]:
+def open_shows(paths: Sequence[Path], *, videos: Sequence[Path] = ()) -> list[Show]:
     """Open files for the viewer; results of several models on the same data become one show.
 
     Args:
-        paths: motion-data files with results, clips, folders of stages, motions, camera files.
+        paths: motion-data files with results, folders of stages, motions, camera files.
+        videos: of the one capture among them, where its videos are now: one, or one per camera.
 
     Raises:
         InputError: a file is not there, or nothing here can show it.
@@ -75,5 +76,7 @@ def open_shows(paths: Sequence[Path]) -> list[Show]:
     if others:
         from mocap3d.viewers.captures import open_capture
 
-        shows += [open_capture(path) for path in others]
+        shows += [open_capture(path, videos=videos) for path in others]
+    elif videos:
+        raise InputError("results have no video")
     return shows

@@ -32,6 +32,7 @@ from mocap3d.cli._semi_supervised import train_semi_supervised_command
 from mocap3d.cli._solve import solve_command
 from mocap3d.cli._sync import sync
 from mocap3d.cli._training import train_export_command, train_lifter_command
+from mocap3d.cli._view import view
 
 __all__ = ["app", "main"]
 
@@ -58,6 +59,7 @@ app.command("solve")(solve_command)
 app.command()(convert)
 app.command()(bones)
 app.command()(info)
+app.command()(view)
 app.command()(render)
 data_app.command("prepare")(data_prepare)
 data_app.command("check")(data_check)

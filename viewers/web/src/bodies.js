@@ -45,12 +45,15 @@ export class Body {
     this.balls.material.transparent = value < 1;
   }
 
-  /** Place the joints: J x 3 numbers, metres; a joint that is NaN is not drawn, nor are its bones. */
-  set(xyz) {
+  /**
+   * Place the joints: J x 3 numbers, metres; a joint that is NaN is not drawn, nor are its bones.
+   * sizes: how many times as large as usual each ball is.
+   */
+  set(xyz, sizes = null) {
     const { matrix, turn, a, b, size } = this;
     for (let j = 0; j < this.balls.count; j += 1) {
       a.fromArray(xyz, j * 3);
-      size.setScalar(Number.isFinite(a.x) ? this.radius : 0);
+      size.setScalar(Number.isFinite(a.x) ? this.radius * (sizes ? sizes[j] : 1) : 0);
       if (!Number.isFinite(a.x)) a.set(0, 0, 0);
       this.balls.setMatrixAt(j, matrix.compose(a, turn.identity(), size));
     }
@@ -77,6 +80,12 @@ export class Body {
     this.bones.forEach(([, joint], i) => this.sticks.setColorAt(i, this.colour.set(bones[joint])));
     this.balls.instanceColor.needsUpdate = true;
     if (this.sticks.instanceColor) this.sticks.instanceColor.needsUpdate = true;
+  }
+
+  /** One joint's ball. */
+  paintJoint(joint, css) {
+    this.balls.setColorAt(joint, this.colour.set(css));
+    this.balls.instanceColor.needsUpdate = true;
   }
 
   colourBySide() {

@@ -1,6 +1,7 @@
 // The frame of every page: bar, stage, side panel with tabs, timeline, messages.
 import { choice, el } from "./dom.js";
 import { currentTheme, startTheme, toggleTheme } from "./theme.js";
+import { startTips } from "./tips.js";
 
 export class Shell {
   constructor(root) {
@@ -20,6 +21,7 @@ export class Shell {
     );
     this.stage.append(this.message);
     startTheme(() => this.#tell());
+    startTips();
   }
 
   /** The name of what is shown, in the bar and on the browser's tab. */

@@ -10,7 +10,7 @@ export class Stage {
   /** host: an element that gives the size; shell: tells of dark and light. */
   constructor(host, shell) {
     this.host = host;
-    this.canvas = el("canvas", { tabindex: "0", "aria-label": "3D view. Drag or use Shift and the arrow keys to turn, + and - to come nearer." });
+    this.canvas = el("canvas", { class: "scene", tabindex: "0", "aria-label": "3D view. Drag or use Shift and the arrow keys to turn, + and - to come nearer." });
     this.overlay = el("canvas", { class: "overlay", "aria-hidden": "true" });
     this.labels = el("div", { class: "labels", "aria-hidden": "true" });
     host.prepend(this.canvas, this.overlay, this.labels);

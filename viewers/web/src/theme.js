@@ -37,8 +37,8 @@ export function cssColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// Errors in colour: cividis, made to look the same to people with and without colour blindness; 0 is dark blue.
-const RAMP = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
+// Errors in colour: from blue to yellow with growing lightness, told apart with and without colour blindness.
+const RAMP = ["#5560e6", "#8a52cb", "#b5489f", "#d8557a", "#ee6f57", "#f8923c", "#fdb731", "#fbe04a"];
 
 /** A colour for a value between 0 and 1. */
 export function ramp(value) {
@@ -54,4 +54,7 @@ export function ramp(value) {
   return `#${mix.map((n) => n.toString(16).padStart(2, "0")).join("")}`;
 }
 
-export const RAMP_CSS = `linear-gradient(to right, ${RAMP.join(", ")})`;
+/** The ramp as a picture for a legend. */
+export function rampCss() {
+  return `linear-gradient(to right, ${RAMP.join(", ")})`;
+}

@@ -15,11 +15,11 @@ export class Timeline {
     this.speedSelect = speeds.select;
     host.append(
       el("div", { class: "timeline" },
-        this.#button("First frame (Home)", "⏮", () => this.seek(0)),
+        this.#button("First frame (Home)", "|‹", () => this.seek(0)),
         this.#button("One frame back (←)", "‹", () => this.step(-1)),
         this.playButton,
         this.#button("One frame on (→)", "›", () => this.step(1)),
-        this.#button("Last frame (End)", "⏭", () => this.seek(this.frames - 1)),
+        this.#button("Last frame (End)", "›|", () => this.seek(this.frames - 1)),
         this.slider, el("label", { class: "choice" }, el("span", {}, "Frame"), this.number), this.clock, speeds.node,
       ),
     );
@@ -91,7 +91,7 @@ export class Timeline {
     const seconds = this.frame / this.fps;
     this.slider.setAttribute("aria-valuetext", `frame ${this.frame}, ${seconds.toFixed(2)} seconds`);
     this.clock.textContent = `of ${this.frames - 1} · ${seconds.toFixed(2)} s`;
-    this.playButton.textContent = this.playing ? "❚❚" : "▶";
+    this.playButton.textContent = this.playing ? "❙❙" : "▶";
     this.playButton.setAttribute("aria-pressed", String(this.playing));
   }
 
