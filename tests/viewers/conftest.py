@@ -102,3 +102,17 @@ def serving() -> Iterator[Callable[[Sequence[Any]], str]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def drawing() -> str:
+    """How pictures are drawn here without a display."""
+    from mocap3d.viewers.render.canvas import working_platform
+
+    from mocap3d.base.errors import InputError, MissingExtraError
+
+    try:
+        return working_platform()
+    except (InputError, MissingExtraError) as error:
+        skip_unless_ci(str(error))
+        raise

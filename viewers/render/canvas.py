@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -50,7 +51,7 @@ def working_platform() -> str:
         MissingExtraError: pyrender is not installed.
         InputError: none does; the message names the system packages.
     """
-    _import_pyrender_spec()
+    _need_pyrender()
     said = os.environ.get(_VARIABLE)
     for platform in (said,) if said in PLATFORMS else PLATFORMS:
         command = [sys.executable, "-W", "ignore", "-c", _TRY.format(platform)]
@@ -192,9 +193,7 @@ def _facing(direction: NDArray[np.float64]) -> NDArray[np.float64]:
     return pose
 
 
-def _import_pyrender_spec() -> None:
-    from importlib.util import find_spec
-
+def _need_pyrender() -> None:
     if find_spec("pyrender") is None:
         raise MissingExtraError("pyrender", "render")
 
@@ -202,7 +201,7 @@ def _import_pyrender_spec() -> None:
 @contextmanager
 def _bound_to(platform: str) -> Iterator[None]:
     """What PyOpenGL reads when it is imported; the environment is as before afterwards."""
-    _import_pyrender_spec()
+    _need_pyrender()
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = platform
     try:

@@ -83,7 +83,7 @@ def png_bytes(picture: Picture) -> bytes:
     encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = picture.shape[:2]
     encoder.pix_fmt, encoder.time_base = kind, Fraction(1, 25)
-    encoder.options = {"pred": "mixed"}
+    encoder.options = {"pred": "mixed", "compression_level": "9"}
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
