@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.optimize import linear_sum_assignment
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
@@ -31,9 +32,12 @@ __all__ = ["MotionSyncSettings", "sync_motion"]
 
 Floats = NDArray[np.float64]
 
+_FEW: Final = 3  # people of whom all ways to name them are tried, ...
+_HURRIED: Final = 0.3  # ... looking at places so many times as often as usual
 _MOST_SAMPLES: Final = 2_000_000
 _UNKNOWNS: Final = 7  # of the matrix that relates two pictures
-_ALIKE: Final = 1.1  # misfits that differ by less than this factor are as good as each other
+_ALIKE: Final = 1.3  # misfits that differ by less than this factor are as good as each other
+_MUCH: Final = 1 / 3  # a lag with less of the best one's common time is no rival: a moment fits many others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ def sync_motion(
     """
     chosen = settings or MotionSyncSettings()
     _check(views, max_offset_s)
-    moving = [[_moving(pose, chosen) for pose in people] for people in views]
+    moving = [_all_moving(people, chosen) for people in views]
     pairs = []
     for a, b in itertools.combinations(range(len(views)), 2):
         found = _compare(moving[a], moving[b], max_offset_s, chosen)
@@ -100,7 +104,7 @@ def sync_motion(
 
 @dataclass(frozen=True, slots=True)
 class _Moving:
-    """One person's joints at an even rate, in body sizes: (J, N, 2) places and velocities, and how far to count them.
+    """One person's joints at an even rate, in sizes: (J, N, 2) places and velocities, and how far to count them.
 
     ``known`` (J, N) fades to 0 towards gaps and ends, so that no offset gains by what it leaves out.
     """
@@ -108,6 +112,12 @@ class _Moving:
     place: Floats
     velocity: Floats
     known: Floats
+
+
+Matches = list[tuple[_Moving, _Moving]]
+"""Who of the first camera is who of the second."""
+Naming = tuple[int, ...]
+"""For each person of the first camera that of the second; numbers beyond the end of either list are nobody."""
 
 
 def _check(views: Sequence[Sequence[Pose2D]], max_offset_s: float | None) -> None:
@@ -120,15 +130,21 @@ def _check(views: Sequence[Sequence[Pose2D]], max_offset_s: float | None) -> Non
         raise InputError(f"max_offset_s must be above 0, got {max_offset_s}")
 
 
-def _moving(pose: Pose2D, settings: MotionSyncSettings) -> _Moving:
-    """Resample to the common rate, bridge short gaps, smooth, differentiate; sizes are divided out."""
+def _all_moving(people: Sequence[Pose2D], settings: MotionSyncSettings) -> list[_Moving]:
+    """The people of one camera, all in one unit, so that one epipolar geometry fits them: the usual size of a body."""
+    sizes_px = [_body_size_px(pose) for pose in people]
+    return [_moving(pose, float(np.median(sizes_px)), settings) for pose in people]
+
+
+def _moving(pose: Pose2D, size: float, settings: MotionSyncSettings) -> _Moving:
+    """Resample to the common rate, bridge short gaps, smooth, differentiate; ``size`` is divided out."""
     rate, fps, joints = settings.rate_hz, float(pose.fps), len(pose.skeleton)
     count = int((len(pose) - 1) / fps * rate) + 1 if len(pose) else 0
     if count > _MOST_SAMPLES:
         raise InputError(f"{len(pose) / fps / 3600:.1f} hours are too long to synchronise: cut the videos")
     times, at = np.arange(len(pose)) / fps, np.arange(count) / rate
     place, velocity, known = np.zeros((joints, count, 2)), np.zeros((joints, count, 2)), np.zeros((joints, count))
-    size, sigma = _body_size_px(pose), settings.smooth_s * rate
+    sigma = settings.smooth_s * rate
     for j in range(joints):
         seen = (pose.confidence[:, j] > 0) & np.isfinite(pose.xy_px[:, j]).all(axis=-1)
         if seen.sum() < 5:
@@ -198,12 +214,27 @@ def _compare(
     best = int(np.argmax(told))
     if not told[best] > 0:
         return None
-    apart, (lag, _, seconds) = round(settings.peak_s * settings.rate_hz), found[best]
-    other = max((told[n] for n in range(len(told)) if abs(found[n][0] - lag) > apart), default=0.0)
-    alike = 0.5 * seconds * settings.independent_hz * np.log(_ALIKE)
-    sure = np.tanh(max(told[best] - alike - max(other, 0.0), 0.0) / 2)
+    lag = found[best][0]
+    apart = round(settings.peak_s * settings.rate_hz)
     between, std = places.refined(lag, apart // 2)
-    return -between / settings.rate_hz, std / settings.rate_hz, float(sure)
+    return -between / settings.rate_hz, std / settings.rate_hz, _sureness(found, told, best, apart, settings)
+
+
+def _sureness(
+    found: Sequence[tuple[int, float, float]], told: Floats, best: int, apart: int, settings: MotionSyncSettings
+) -> float:
+    """How sure it is (0..1) that no other lag is meant.
+
+    A lag of less common time tells less, and yet is as likely if it fits as well: who walks evenly fits every two
+    steps. So what the best one explains better counts only over the time that both have.
+    """
+    lag, least, seconds = found[best]
+    ahead = float(told[best])
+    for other, misfit_, shared in found:
+        if abs(other - lag) > apart and shared >= _MUCH * seconds:
+            common = 0.5 * min(seconds, shared) * settings.independent_hz
+            ahead = min(ahead, common * float(np.log(misfit_ / least / _ALIKE)))
+    return float(np.tanh(max(ahead, 0.0) / 2))
 
 
 def _looked_at(
@@ -241,6 +272,26 @@ def _peaks(score: Floats, apart: int, count: int) -> list[int]:
     return chosen
 
 
+def _likeliest(alike: Floats) -> Naming:
+    """The best pairing by (P, Q) likeness; nobody is anybody's partner twice."""
+    size = max(alike.shape)
+    padded = np.zeros((size, size))
+    padded[: alike.shape[0], : alike.shape[1]] = alike
+    return tuple(int(q) for q in linear_sum_assignment(padded, maximize=True)[1])
+
+
+def _others(way: Naming) -> list[Naming]:
+    """All other ways to name a few people; of more, those that one swap makes."""
+    if len(way) <= _FEW:
+        return [other for other in itertools.permutations(way) if other != way]
+    swaps = []
+    for p, q in itertools.combinations(range(len(way)), 2):
+        other = list(way)
+        other[p], other[q] = way[q], way[p]
+        swaps.append(tuple(other))
+    return swaps
+
+
 class _Places:
     """The places of all people in two cameras, compared at any lag by ``misfit``."""
 
@@ -256,10 +307,16 @@ class _Places:
         self._zero = int(np.flatnonzero(lags == 0)[0])
 
     def best_near(self, lag: int, reach: int, step: int) -> tuple[int, float, float]:
-        """The lag nearby that fits best, its misfit, and the seconds of a whole body that it stands for."""
+        """The lag nearby that fits best, its misfit, and the seconds of a whole body that it stands for.
+
+        Every ``step`` lags within ``reach``, and all of them around the best of these: rivals are compared at their
+        best.
+        """
         matches = self._matches(lag)
         tried = [(near, *self._at(matches, near)) for near in range(lag - reach, lag + reach + 1, step)]
-        return min(tried, key=lambda one: one[1])
+        best = min(tried, key=lambda one: one[1])
+        tried = [(best[0] + near, *self._at(matches, best[0] + near)) for near in range(1 - step, step) if near]
+        return min([best, *tried], key=lambda one: one[1])
 
     def refined(self, lag: int, reach: int) -> tuple[float, float]:
         """The lag between samples and its standard deviation, from a parabola through the misfits nearby."""
@@ -277,14 +334,30 @@ class _Places:
             return float(lags[best]), float(2 * reach)
         return float(lags[best] + np.clip(-slope / (2 * bend), x[0], x[-1])), float(np.sqrt(-0.5 / bend))
 
-    def _matches(self, lag: int) -> list[tuple[_Moving, _Moving]]:
-        """Nobody knows who is who: whoever of the second camera fits a person of the first best is that person."""
-        here = self._table[:, :, np.clip(lag + self._zero, 0, self._table.shape[2] - 1)]
-        return [
-            (self._first[p], self._second[int(here[p].argmax())]) for p in range(len(here)) if here[p].max() > 0
-        ] or [(self._first[0], self._second[0])]
+    def _matches(self, lag: int) -> Matches:
+        """Nobody knows who is who: of the ways to name people, the one whose places fit best.
 
-    def _at(self, matches: Sequence[tuple[_Moving, _Moving]], lag: int, often: int = 1) -> tuple[float, float]:
+        Velocities propose, and cannot tell people apart who walk in step.
+        """
+        alike = self._table[:, :, np.clip(lag + self._zero, 0, self._table.shape[2] - 1)]
+        best = _likeliest(alike)
+        lowest = np.inf
+        while len(best) > 1:
+            ways = _others(best) if lowest < np.inf else [best, *_others(best)]
+            misfit_, way = min((self._at(self._named(way), lag, _HURRIED)[0], way) for way in ways)
+            if not misfit_ < lowest:
+                break
+            lowest, best = misfit_, way
+        return self._named(best)
+
+    def _named(self, way: Naming) -> Matches:
+        return [
+            (self._first[p], self._second[q])
+            for p, q in enumerate(way)
+            if p < len(self._first) and q < len(self._second)
+        ]
+
+    def _at(self, matches: Matches, lag: int, often: float = 1) -> tuple[float, float]:
         """Misfit at one lag and the seconds it stands for; looked at ``often`` times as often as usual."""
         step = max(1, round(self._settings.rate_hz / self._settings.compare_hz / often))
         points, weights, seconds = [], [], 0.0
@@ -292,7 +365,7 @@ class _Places:
             start, stop = max(0, -lag), min(a.known.shape[1], b.known.shape[1] - lag)
             # The same moments of the first camera at every lag, as far as there are any.
             at = np.arange(-(-start // step) * step, max(stop, 0), step)
-            longest = self._settings.most_moments * often
+            longest = round(self._settings.most_moments * often)
             at = at[:: max(1, -(-len(at) // longest))]
             weights.append((a.known[:, at] * b.known[:, at + lag]).ravel())
             points.append(np.concatenate([a.place[:, at], b.place[:, at + lag]], axis=-1).reshape(-1, 4))
