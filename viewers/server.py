@@ -158,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name")
         except Mocap3dError as error:
             self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the browser went away
+        except Exception as error:
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"a bug of mocap3d: {type(error).__name__}: {error}")
 
     do_HEAD = do_GET
 
@@ -173,8 +177,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.FORBIDDEN, f"this page is at {self.server.url} only")
 
     def _answer(self) -> None:
+        if not self.path.startswith("/"):
+            raise LookupError  # the address of somebody else, as proxies are asked
         address = urlsplit(self.path)
-        steps = [unquote(step, errors="strict") for step in address.path.split("/")[1:]]
+        try:
+            steps = [unquote(step, errors="strict") for step in address.path.split("/")[1:]]
+        except UnicodeDecodeError:
+            raise LookupError from None
         if steps == [""]:
             self._file("index.html")
         elif steps[0] == "app" and len(steps) == 2:
