@@ -32,6 +32,8 @@ __all__ = ["MotionSyncSettings", "sync_motion"]
 
 Floats = NDArray[np.float64]
 
+_FACE: Final = {"nose", "eye", "ear", "mouth"}
+"""A face tells nothing of time: it hardly moves about the head, and from behind a network makes it up."""
 _FEW: Final = 3  # people of whom all ways to name them are tried, ...
 _HURRIED: Final = 0.3  # ... looking at places so many times as often as usual
 _MOST_SAMPLES: Final = 2_000_000
@@ -138,19 +140,21 @@ def _all_moving(people: Sequence[Pose2D], settings: MotionSyncSettings) -> list[
 
 def _moving(pose: Pose2D, size: float, settings: MotionSyncSettings) -> _Moving:
     """Resample to the common rate, bridge short gaps, smooth, differentiate; ``size`` is divided out."""
-    rate, fps, joints = settings.rate_hz, float(pose.fps), len(pose.skeleton)
+    rate, fps = settings.rate_hz, float(pose.fps)
+    body = [j for j, name in enumerate(pose.skeleton.joint_names) if not _FACE & set(name.split("_"))]
+    joints = len(body)
     count = int((len(pose) - 1) / fps * rate) + 1 if len(pose) else 0
     if count > _MOST_SAMPLES:
         raise InputError(f"{len(pose) / fps / 3600:.1f} hours are too long to synchronise: cut the videos")
     times, at = np.arange(len(pose)) / fps, np.arange(count) / rate
     place, velocity, known = np.zeros((joints, count, 2)), np.zeros((joints, count, 2)), np.zeros((joints, count))
     sigma = settings.smooth_s * rate
-    for j in range(joints):
-        seen = (pose.confidence[:, j] > 0) & np.isfinite(pose.xy_px[:, j]).all(axis=-1)
+    for j, joint in enumerate(body):
+        seen = (pose.confidence[:, joint] > 0) & np.isfinite(pose.xy_px[:, joint]).all(axis=-1)
         if seen.sum() < 5:
             continue
-        seen[seen] = _tame(pose.xy_px[seen, j] / size)
-        t, xy = times[seen], pose.xy_px[seen, j] / size
+        seen[seen] = _tame(pose.xy_px[seen, joint] / size)
+        t, xy = times[seen], pose.xy_px[seen, joint] / size
         path = np.stack([np.interp(at, t, xy[:, axis]) for axis in (0, 1)], axis=-1)
         place[j] = gaussian_filter1d(path, sigma, axis=0, mode="nearest")
         velocity[j] = gaussian_filter1d(path, sigma, axis=0, order=1, mode="nearest") * rate
