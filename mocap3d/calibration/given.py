@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,26 +12,40 @@ import numpy as np
 
 from mocap3d.base.errors import InputError
 from mocap3d.calibration.lenses import Filmed
+from mocap3d.calibration.names import names_of
 from mocap3d.calibration.result import How
 from mocap3d.cameras.boards import Board
 from mocap3d.cameras.bundle_problem import FREE
 from mocap3d.take import SyncBy
 
-__all__ = ["above_0", "board_of", "check_sizes", "check_sync", "distance_of", "distinct", "filmed_by", "way_of"]
+__all__ = [
+    "above_0",
+    "board_of",
+    "check_people",
+    "check_sync",
+    "check_together",
+    "distance_of",
+    "distinct",
+    "filmed_by",
+    "way_of",
+]
 
 Pictures = str | os.PathLike[str]
 Videos = Sequence[Pictures]
 
 
 def distinct(videos: Videos) -> list[Path]:
-    """At least two files, each given once, all videos or all folders of photos."""
+    """One or more files, each given once, all videos or all folders of photos."""
     if isinstance(videos, (str, os.PathLike)) or not all(isinstance(video, (str, os.PathLike)) for video in videos):
         raise InputError("videos must be a list of files, one per camera")
     paths = [Path(video) for video in videos]
-    if len(paths) < 2:
-        raise InputError(f"a rig needs the videos of at least 2 cameras, got {len(paths)}; one camera has only a lens")
+    if not paths:
+        raise InputError("there are no videos to calibrate from")
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("the same video is given twice: each camera needs a video of its own")
+    for one, other in itertools.combinations(paths, 2):
+        if one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False) and one.stat().st_size:
+            raise InputError(f"{one} and {other} are the same video: each camera needs a video of its own")
     if len({path.is_dir() for path in paths}) > 1:
         raise InputError("give videos for all cameras, or folders of photos for all")
     return paths
@@ -38,6 +54,7 @@ def distinct(videos: Videos) -> list[Path]:
 def way_of(
     how: str | None,
     *,
+    cameras: int,
     refine: bool | Sequence[str],
     points: object | None,
     board: object | None,
@@ -49,8 +66,8 @@ def way_of(
     Raises:
         InputError: what was given does not go together.
     """
-    if how not in (None, "board", "points", "people"):
-        raise InputError(f"how must be 'board', 'points' or 'people', got {how!r}")
+    if how not in (None, "lens", "board", "points", "people"):
+        raise InputError(f"how must be 'lens', 'board', 'points' or 'people', got {how!r}")
     if lenses is not None and lens_videos is not None:
         raise InputError("give either lenses or lens_videos: both say what the lenses are")
     if refine:
@@ -60,6 +77,11 @@ def way_of(
         if isinstance(refine, str) or unknown:
             raise InputError(f"refine is True, or names of {', '.join(FREE)}; got {refine!r}")
         return "refined"
+    others = points is not None or lens_videos is not None or lenses is not None
+    if how == "lens" or (how is None and cameras == 1 and not others):
+        if others:
+            raise InputError("lenses alone (`--how lens`) need a board and its pictures: leave out what else is given")
+        return "lens"
     if (how == "board" and board is None) or (how == "points" and points is None):
         raise InputError(f"how='{how}' needs {how}=")
     if how in ("board", "people") and points is not None:
@@ -69,18 +91,59 @@ def way_of(
     return "points" if points is not None else "people"
 
 
+def check_together(
+    how: How,
+    *,
+    cameras: int,
+    lenses: object | None,
+    lens_videos: object | None,
+    fov_deg: float | None,
+    floor: str | None,
+    gates: str,
+    height_m: float | None,
+    distance_m: object | None,
+    sync: SyncBy,
+    crop: object | None,
+) -> None:
+    """Refuse what does not go together, and what would be left out."""
+    if how != "lens" and cameras < 2:
+        raise InputError(
+            f"a rig needs the videos of at least 2 cameras, got {cameras}; one camera has only a lens, which a board "
+            "tells (`--board`)"
+        )
+    if gates not in ("refuse", "report"):
+        raise InputError(f"gates must be 'refuse' or 'report', got {gates!r}")
+    if fov_deg is not None and (lenses is not None or lens_videos is not None):
+        raise InputError("give either fov_deg or lenses: both say what the lenses are")
+    if floor not in (None, "first", "last", "people") or (floor in ("first", "last") and how != "board"):
+        raise InputError("floor is 'first' or 'last', of a board in the videos, or 'people'")
+    for name, value in (("height_m", above_0("height_m", height_m)), ("distance_m", distance_m)):
+        if value is not None and how != "people":
+            raise InputError(f"{name} sets the size where people alone tell it; here it comes from what else was given")
+    for name, value in (("fov_deg", fov_deg), ("floor", floor), ("crop", crop)):
+        if value is not None and how == "lens":
+            raise InputError(f"{name} has no use where a board tells the lens, and nothing else is looked for")
+    check_sync(sync, cameras)
+
+
+def check_people(people: object, how: How, *, cameras: int, photos: bool, sync: SyncBy) -> None:
+    """Refuse what does not say in which videos somebody walks."""
+    others = not isinstance(people, str) and isinstance(people, Sequence) and bool(people)
+    if not others and people not in ("same", "none"):
+        raise InputError(f"people must be 'same', 'none' or videos, got {people!r}")
+    if others and len(people) != cameras:  # type: ignore[arg-type]
+        raise InputError(f"people needs a video of each of {cameras} cameras, got {len(people)}")  # type: ignore[arg-type]
+    if how in ("people", "refined") and not others and (photos or people == "none"):
+        raise InputError("people tell where these cameras stand: give videos of them, and leave people='none' out")
+    if how == "board" and people == "none" and not photos and isinstance(sync, str) and sync == "motion":
+        raise InputError("sync='motion' looks at people in the videos of the board: choose 'audio', 'none' or seconds")
+
+
 def board_of(board: Pictures | None) -> Board | None:
     """The board that a word or a file describes."""
     from mocap3d.cameras.boards import parse_board
 
     return None if board is None else parse_board(board)
-
-
-def check_sizes(how: How, height_m: object | None, distance_m: object | None) -> None:
-    """Refuse lengths that would be left out: only people do not bring a size of their own."""
-    for name, value in (("height_m", height_m), ("distance_m", distance_m)):
-        if value is not None and how != "people":
-            raise InputError(f"{name} sets the size where people alone tell it; here it comes from what else was given")
 
 
 def check_sync(sync: SyncBy, count: int) -> None:
@@ -104,13 +167,8 @@ def filmed_by(paths: Sequence[Path]) -> list[Filmed]:
     from mocap3d.cameras.image_folder import list_images, read_image
     from mocap3d.cameras.video import open_video
 
-    stems = [path.stem if not path.is_dir() else path.name for path in paths]
-    if len(set(stems)) < len(stems):
-        stems = [f"{path.parent.name}-{stem}" for path, stem in zip(paths, stems, strict=True)]
-    if len(set(stems)) < len(stems):
-        stems = [f"cam{n}" for n in range(len(paths))]
     filmed = []
-    for name, path in zip(stems, paths, strict=True):
+    for name, path in zip(names_of(paths), paths, strict=True):
         if path.is_dir():
             height, width = read_image(list_images(path)[0]).shape[:2]
             filmed.append(Filmed(name=name, path=path, size_wh_px=(width, height), fov_deg=None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,15 +12,19 @@ import numpy as np
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
+from mocap3d.calibration.names import names_of
+from mocap3d.watching import Progress
 
 if TYPE_CHECKING:
     from mocap3d.cameras.boards import Board
+    from mocap3d.cameras.intrinsics import LensResult
 
-__all__ = ["Filmed", "LensFound", "LensSource", "find_lenses"]
+__all__ = ["Filmed", "LensFound", "LensSource", "Model", "find_lenses", "lens_of", "told_of"]
 
 Pictures = str | os.PathLike[str]
 Cameras = str | os.PathLike[str] | Camera | Sequence[Camera]
 Crop = str | Mapping[str, str] | None
+Model = Literal["brown-conrady", "fisheye"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +73,11 @@ class LensSource:
     lens_videos: Sequence[Pictures] | None
     board: Board | None
     fov_deg: float | None
-    model: Literal["brown-conrady", "fisheye"]
+    model: Model
     crop: Crop
 
 
-def find_lenses(
-    filmed: Sequence[Filmed], source: LensSource, *, poses: bool, tell: Callable[[str, int, int | None], None]
-) -> list[LensFound]:
+def find_lenses(filmed: Sequence[Filmed], source: LensSource, *, poses: bool, tell: Progress) -> list[LensFound]:
     """Find the lens of every video.
 
     Args:
@@ -126,35 +128,51 @@ def _given(filmed: Sequence[Filmed], lenses: Cameras) -> list[Camera]:
     return list(cameras)
 
 
-def _from_boards(
-    filmed: Sequence[Filmed], source: LensSource, tell: Callable[[str, int, int | None], None]
-) -> list[LensFound]:
-    from mocap3d.cameras.intrinsics import calibrate_lens
-
+def _from_boards(filmed: Sequence[Filmed], source: LensSource, tell: Progress) -> list[LensFound]:
     if source.board is None:
-        raise InputError("lens_videos show a board: say which (board='charuco:4x5:54mm:40.5mm:4X4_50')")
+        raise InputError("lens_videos show a board: say which (`--board charuco:4x5:54mm:40.5mm:4X4_50`)")
     pictures = [one.path for one in filmed] if source.lens_videos is None else list(source.lens_videos)
     if len(pictures) not in (1, len(filmed)):
         raise InputError(f"{len(filmed)} videos need as many lens_videos, or one for all; got {len(pictures)}")
     found: list[LensFound] = []
-    for n, path in enumerate(pictures):
-        tell("lenses", n, len(pictures))
-        result = calibrate_lens(path, source.board, model=source.model, name=Path(path).stem)
-        told = (
-            f"{len(result.views)} views, {result.rms_px:.2f} px, focal length within {max(result.focal_std):.2%}, "
-            f"{result.coverage:.0%} of the picture"
-        )
-        found.append(LensFound(origin="board", crops=(("", result.camera),), told=told))
-    tell("lenses", len(pictures), len(pictures))
+    for path in pictures:
+        result = lens_of(Path(path), source.board, source.model, tell)
+        found.append(LensFound(origin="board", crops=(("", result.camera),), told=told_of(result)))
     return found * len(filmed) if len(found) == 1 else found
+
+
+def lens_of(path: Path, board: Board, model: Model, tell: Progress, name: str | None = None) -> LensResult:
+    """The lens of pictures of a board.
+
+    Raises:
+        CalibrationError: they leave it open; it says what to film.
+    """
+    from mocap3d.cameras.intrinsics import calibrate_lens
+
+    named = name or names_of([path])[0]
+
+    def looked(done: int, total: int | None) -> None:
+        tell(f"lens of {named}", done, total)
+
+    return calibrate_lens(path, board, model=model, name=named, progress=looked)
+
+
+def told_of(result: LensResult) -> str:
+    """How well a lens is known, in words."""
+    (fx, fy), (cx, cy) = np.diag(result.camera.K)[:2], result.camera.K[:2, 2]
+    return (
+        f"{len(result.views)} pictures, {result.rms_px:.2f} px; focal length {(fx + fy) / 2:.0f} px within "
+        f"{max(result.focal_std):.2%}, axis at {cx:.0f}, {cy:.0f} px within {max(result.principal_std_px):.0f} px; "
+        f"corners on {result.coverage:.0%} of the picture"
+    )
 
 
 def _from_fov(one: Filmed, fov_deg: float | None) -> LensFound:
     known = fov_deg if fov_deg is not None else one.fov_deg
     if known is None:
         raise InputError(
-            f"nothing says what lens {one.name} has: give lenses=, pictures of a board (board= and lens_videos=), or "
-            "fov_deg=, the degrees that the longer side of its picture shows"
+            f"nothing says what lens {one.name} has: give a camera file (`--lenses`), pictures of a board (`--board` "
+            "and `--lens-video`), or the degrees that the longer side of its picture shows (`--fov`)"
         )
     camera = Camera.from_fov(one.name, one.size_wh_px, known)
     return LensFound(origin="field of view" if fov_deg is not None else "metadata", crops=(("", camera),))
@@ -187,8 +205,8 @@ def _crops(camera: Camera, one: Filmed, word: str | None) -> tuple[tuple[str, Ca
     if word is None:
         may_be = "; it may be: " + "; ".join(name for name, _ in choices) if choices else ""
         raise InputError(
-            f"{differ}: declare the crop (crop={{'{one.name}': 'centre'}}; '4,0' says where its top-left pixel was; "
-            f"'scaled'; 'find' takes what fits best){may_be}"
+            f"{differ}: declare what was cut (`--crop {one.name}=centre`; `{one.name}=4,0` says where its top-left "
+            f"pixel was; `{one.name}=scaled`; `{one.name}=find` takes what fits best){may_be}"
         )
     if word == "find":
         if not choices:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from mocap3d.base.camera import Camera
 from mocap3d.cameras.gates import Gate
 
-__all__ = ["Calibration", "How", "ViewFit", "coverage_of"]
+__all__ = ["Calibration", "How", "ViewFit", "coverage_of", "view_fit"]
 
 Floats = NDArray[np.float64]
-How = Literal["board", "points", "people", "refined"]
+How = Literal["lens", "board", "points", "people", "refined"]
 
 _CELLS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ViewFit:
     """How one camera fits what was seen.
 
@@ -37,6 +37,8 @@ class ViewFit:
         lens: where the lens is known from: "given", "board", "field of view" or "metadata".
         crop: what the video shows of the calibrated picture; "as calibrated" when they are of one size.
         began_s: when the video began, in seconds after the first one.
+        seen_px: (N, 2) where each of them was seen.
+        off_px: (N,) how far from there the cameras put it; NaN where they put it nowhere.
     """
 
     camera: str
@@ -47,23 +49,25 @@ class ViewFit:
     lens: str
     crop: str
     began_s: float
+    seen_px: Floats = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
+    off_px: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
-    """A calibrated rig.
+    """A calibrated rig, or lenses alone.
 
     Attributes:
-        cameras: in the order of the videos, in the world: metres, +Y up, floor at y = 0.
+        cameras: in the order of the videos, in the world: metres, +Y up, floor at y = 0; lenses alone at the origin.
         how: what they were found from.
         world: where the vertical and the floor come from: "board on the floor", "measured points", "people",
-            "given cameras", or "first camera", which stands at the origin and is taken to be level.
+            "given cameras", or "first camera", which stands at the origin and is taken to be level; "none" of lenses.
         scale: where the size comes from: "board", "measured points", "height", "distance", "given cameras", or
             "assumed", when nobody said.
         views: one for each camera.
         gates: everything that was asked of the result.
         sync: what told when each video began: "motion", "audio", "none", "given", "photos", or
-            "nothing" where motion should have, and nobody moved.
+            "nothing" where motion should have, and nobody moved; "none" of lenses.
         paths_m: per person (T, 2), x and z of the middle of the hips; NaN where not seen. For the top view.
         notes: what a user should know.
         settings: what was given, by name.
@@ -137,6 +141,19 @@ class Calibration:
             "notes": list(self.notes),
             "settings": dict(self.settings),
         }
+
+
+def view_fit(camera: Camera, seen_px: Floats, off_px: Floats, **others: Any) -> ViewFit:
+    """A view of what was seen at ``seen_px`` (N, 2), NaN where nothing, and missed by ``off_px`` (N,)."""
+    known = np.isfinite(seen_px).all(axis=-1)
+    return ViewFit(
+        camera=camera.name,
+        sights=int(known.sum()),
+        coverage=coverage_of(seen_px, camera.size_wh_px),
+        seen_px=seen_px[known],
+        off_px=off_px[known],
+        **others,
+    )
 
 
 def coverage_of(xy_px: Floats, size_wh_px: tuple[int, int]) -> float:

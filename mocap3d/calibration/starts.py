@@ -13,6 +13,7 @@ import numpy as np
 
 from mocap3d.base.errors import CalibrationError, FileFormatError, InputError
 from mocap3d.base.files import atomic_path
+from mocap3d.calibration.names import names_of
 from mocap3d.take import tracks_of
 from mocap3d.watching import Progress, noted, watch
 
@@ -127,14 +128,14 @@ def synchronise(
             seen = [
                 tracks_of(
                     watch(video, detector, device, tell),
-                    Camera.from_fov(Path(video.path).stem, video.size_wh_px, 60.0),
+                    Camera.from_fov(name, video.size_wh_px, 60.0),
                     notes,
                 )
-                for video in opened
+                for name, video in zip(names_of(paths), opened, strict=True)
             ]
         found = sync_motion(seen)
     return Started(
-        names=tuple(path.stem for path in paths),
+        names=names_of(paths),
         offsets_s=tuple(float(value) for value in found.offsets_s),
         std_s=tuple(float(value) for value in found.std_s),
         confidence=tuple(float(value) for value in found.confidence),
@@ -166,7 +167,7 @@ def read_starts(path: str | os.PathLike[str], videos: Videos) -> tuple[float, ..
         if not isinstance(offset, int | float) or isinstance(offset, bool) or not abs(offset) < 1e6:
             raise FileFormatError("each [[video]] needs a name and offset_s, a number of seconds", path=source)
         known[str(entry.get("name"))] = float(offset)
-    names = [Path(video).stem for video in videos]
+    names = names_of([Path(video) for video in videos])
     missing = [name for name in names if name not in known]
     if missing:
         raise InputError(f"{source} says nothing about {missing[0]!r}; it knows {', '.join(known) or 'nothing'}")

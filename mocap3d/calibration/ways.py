@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import CalibrationError, InputError
+from mocap3d.base.pose import Pose3D
+from mocap3d.base.projection import project
 from mocap3d.base.triangulation import reprojection_px
 from mocap3d.calibration.lenses import LensFound
 from mocap3d.calibration.points import ScenePoints
 from mocap3d.calibration.seen import Views, contacts_of, triangulated
 from mocap3d.cameras.boards import Board, BoardView
+from mocap3d.cameras.extrinsics import Rig, calibrate_rig
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
 from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, refuse_failed
 
@@ -55,7 +58,8 @@ class Solved:
         world: where vertical and floor come from.
         scale: where the size comes from.
         residual_px: per camera.
-        seen_px: per camera (N, 2) what was seen; for the coverage.
+        seen_px: per camera (N, 2) what was seen.
+        off_px: per camera (N,) how far from there the cameras put it; NaN where nowhere.
         before_px: per camera, before refining.
         people: who is who, where the way found that out.
         gates: what the way itself asks of its result.
@@ -67,6 +71,7 @@ class Solved:
     scale: str
     residual_px: tuple[float, ...]
     seen_px: tuple[Floats, ...]
+    off_px: tuple[Floats, ...]
     before_px: tuple[float, ...] | None = None
     people: tuple[Views, ...] | None = None
     gates: tuple[Gate, ...] = ()
@@ -83,8 +88,6 @@ def by_board(
     floor: Literal["first", "last"] | None,
 ) -> Solved:
     """From a board that pairs of cameras saw; ``floor`` says when it lay on the floor."""
-    from mocap3d.cameras.extrinsics import calibrate_rig
-
     rig = calibrate_rig(cameras, seen, board, floor_time=None if floor is None else _floor_time(seen, floor))
     longer = np.array([max(camera.size_wh_px) for camera in cameras])
     rms = np.array(rig.camera_rms_px)
@@ -109,16 +112,32 @@ def by_board(
             "moment (`mocap3d sync`); fix the cameras firmly and film the board again, slowly",
         ),
     )
+    seen_px, off_px = zip(*(_corners(*own, board, rig) for own in zip(rig.cameras, seen, strict=True)), strict=True)
     return Solved(
         cameras=rig.cameras,
         world="first camera" if floor is None else "board on the floor",
         scale="board",
         residual_px=rig.camera_rms_px,
-        seen_px=tuple(
-            np.concatenate([view.xy_px for view in row if view is not None] or [np.zeros((0, 2))]) for row in seen
-        ),
+        seen_px=tuple(seen_px),
+        off_px=tuple(off_px),
         gates=gates,
     )
+
+
+def _corners(camera: Camera, row: Sequence[BoardView | None], board: Board, rig: Rig) -> tuple[Floats, Floats]:
+    """(N, 2) the corners that a camera saw, and (N,) how far from there they are projected."""
+    seen_px, off_px = [np.zeros((0, 2))], [np.zeros(0)]
+    for t, view in enumerate(row):
+        if view is None:
+            continue
+        seen_px.append(view.xy_px)
+        pose = rig.world_from_board.get(t)
+        if pose is None:
+            off_px.append(np.full(len(view.ids), np.nan))
+        else:
+            points = board.points_m[view.ids] @ pose[:3, :3].T + pose[:3, 3]
+            off_px.append(np.linalg.norm(project(camera, points)[0] - view.xy_px, axis=-1))
+    return np.concatenate(seen_px), np.concatenate(off_px)
 
 
 def _floor_time(seen: Sequence[Sequence[BoardView | None]], floor: Literal["first", "last"]) -> int:
@@ -158,6 +177,7 @@ def by_points(cameras: tuple[Camera, ...], points: ScenePoints) -> Solved:
         scale="measured points",
         residual_px=tuple(float(value) for value in rms),
         seen_px=tuple(seen_px),
+        off_px=tuple(found.residuals_px),
         gates=(gate,),
         notes=notes,
     )
@@ -180,12 +200,14 @@ def by_people(
             "nothing says how large the world is: people are taken to be of usual height; give height_m or distance_m"
         )
     notes += _unsure_of_up(found.placement.up_std_deg)
+    seen_px, off_px = _joints(found.cameras, people, found.poses)
     return Solved(
         cameras=found.cameras,
         world="people",
         scale=found.placement.scale_from,
         residual_px=tuple(float(value) for value in found.residual_px),
-        seen_px=_joints_px(people, len(cameras)),
+        seen_px=seen_px,
+        off_px=off_px,
         people=people,
         notes=tuple(notes),
     )
@@ -198,19 +220,14 @@ def as_given(cameras: tuple[Camera, ...], people: tuple[Views, ...]) -> Solved:
         CalibrationError: two cameras in one place.
     """
     refuse_failed([places_gate(cameras)])
-    poses = [triangulated([views], cameras)[0] for views in people]
-    off = [
-        reprojection_px(cameras, pose.xyz_m, _stacked(views)).reshape(len(cameras), -1)
-        for pose, views in zip(poses, people, strict=True)
-    ]
-    row = np.concatenate(off, axis=1)
-    known = [own[np.isfinite(own)] for own in row]
+    seen_px, off_px = _joints(cameras, people, [triangulated([views], cameras)[0] for views in people])
     return Solved(
         cameras=cameras,
         world="given cameras",
         scale="given cameras",
-        residual_px=tuple(float(np.median(own)) if len(own) else float("nan") for own in known),
-        seen_px=_joints_px(people, len(cameras)),
+        residual_px=tuple(float(np.nanmedian(own)) if np.isfinite(own).any() else float("nan") for own in off_px),
+        seen_px=seen_px,
+        off_px=off_px,
         people=people,
     )
 
@@ -353,10 +370,18 @@ def _stacked(views: Views) -> Floats:
     )
 
 
-def _joints_px(people: Sequence[Views], count: int) -> tuple[Floats, ...]:
-    stacks = [_stacked(views).reshape(count, -1, 2) for views in people]
-    every = np.concatenate(stacks, axis=1)
-    return tuple(own[np.isfinite(own).all(axis=-1)] for own in every)
+def _joints(
+    cameras: Sequence[Camera], people: Sequence[Views], poses: Sequence[Pose3D]
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Per camera the joints that it saw (N, 2), and how far from there they are projected (N,)."""
+    xy = [_stacked(views) for views in people]
+    off = [reprojection_px(cameras, pose.xyz_m, own) for pose, own in zip(poses, xy, strict=True)]
+    seen = np.concatenate([own.reshape(len(cameras), -1, 2) for own in xy], axis=1)
+    far = np.concatenate([own.reshape(len(cameras), -1) for own in off], axis=1)
+    known = np.isfinite(seen).all(axis=-1)
+    return tuple(own[k] for own, k in zip(seen, known, strict=True)), tuple(
+        own[k] for own, k in zip(far, known, strict=True)
+    )
 
 
 def _gate(name: str, passed: bool, value: float, limit: str, advice: str) -> Gate:

@@ -11,7 +11,7 @@ each camera shows the board where the first of the others does, and so on, as wh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,7 @@ def boards_in_videos(
     offsets_s: Sequence[float] | None = None,
     most: int = _MOST_TIMES,
     sizes_wh_px: Sequence[tuple[int, int]] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> list[list[BoardView | None]]:
     """Find a board in every camera at common moments.
 
@@ -44,6 +45,7 @@ def boards_in_videos(
         offsets_s: per camera, when its first frame was taken, on one clock (`sync`); 0 for all when None.
         most: moments to look at, evenly spread over what all videos have in common.
         sizes_wh_px: what the pictures of each camera must measure, because its lens was calibrated so.
+        progress: told how many pictures were looked at, and of how many.
 
     Returns:
         (C)(T) views.
@@ -60,7 +62,7 @@ def boards_in_videos(
     if len({path.is_dir() for path in paths}) > 1:
         raise InputError("give videos for all cameras, or folders of photos for all")
     photos = bool(paths) and paths[0].is_dir()
-    chosen = _photos(paths) if photos else _moments(paths, starts, most)
+    count, chosen = _photos(paths) if photos else _moments(paths, starts, most)
     finder = CornerFinder(described, thorough=photos)
     rows: list[list[BoardView | None]] = []
     for c, (path, pictures) in enumerate(zip(paths, chosen, strict=True)):
@@ -73,24 +75,27 @@ def boards_in_videos(
                     f"{sizes_wh_px[c][0]}x{sizes_wh_px[c][1]}: declare the crop"
                 )
             row.append(finder.find(picture))
+            if progress is not None:
+                progress(len(rows) * count + len(row), count * len(paths))
         if not any(view is not None for view in row):
             raise CalibrationError(f"{path}: the board {described.label} is in none of {len(row)} pictures")
         rows.append(row)
     return rows
 
 
-def _photos(folders: Sequence[Path]) -> list[Pictures]:
+def _photos(folders: Sequence[Path]) -> tuple[int, list[Pictures]]:
+    """How many there are for each camera, and their pictures."""
     from mocap3d.cameras.image_folder import list_images, read_image
 
     lists = [list_images(folder) for folder in folders]
     if len({len(paths) for paths in lists}) > 1:
         counts = ", ".join(f"{folder}: {len(paths)}" for folder, paths in zip(folders, lists, strict=True))
         raise InputError(f"each camera needs as many photos as the others, in the same order; there are {counts}")
-    return [(read_image(path) for path in paths) for paths in lists]
+    return len(lists[0]), [(read_image(path) for path in paths) for paths in lists]
 
 
-def _moments(paths: Sequence[Path], starts: NDArray[np.float64], most: int) -> list[Pictures]:
-    """For each video its frames nearest to moments that all of them have."""
+def _moments(paths: Sequence[Path], starts: NDArray[np.float64], most: int) -> tuple[int, list[Pictures]]:
+    """How many moments, and for each video its frames nearest to them; all videos have all of them."""
     from mocap3d.cameras.video import open_video
 
     videos = [open_video(path) for path in paths]
@@ -107,7 +112,7 @@ def _moments(paths: Sequence[Path], starts: NDArray[np.float64], most: int) -> l
     for video, start in zip(videos, starts, strict=True):
         frames = np.clip(np.round((moments - start) * float(video.fps)), 0, video.frame_count - 1).astype(int)
         found.append(_frames(video, frames))
-    return found
+    return count, found
 
 
 def _frames(pictures: Pictures, wanted: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:

@@ -16,7 +16,7 @@ Reference: Zhang 2000, "A flexible new technique for camera calibration".
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -39,6 +39,7 @@ __all__ = ["LensResult", "LensView", "calibrate_lens", "lens_from_views", "see_b
 Floats = NDArray[np.float64]
 Model = Literal["brown-conrady", "fisheye"]
 Pictures = str | os.PathLike[str] | Iterable[NDArray[np.uint8]]
+Looked = Callable[[int, int | None], None]
 
 _MOST_VIEWS: Final = 40
 _MOST_LOOKS: Final = 250  # frames of a video in which the board is looked for, evenly spread
@@ -72,7 +73,7 @@ class LensView:
     distance_m: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LensResult:
     """A calibrated lens.
 
@@ -85,6 +86,8 @@ class LensResult:
         principal_std_px: (2,) of cx and cy.
         coverage: share of the picture where corners were seen.
         board: what was looked for.
+        seen_px: (N, 2) the corners that took part.
+        off_px: (N,) how far from there the lens puts them.
     """
 
     camera: Camera
@@ -95,6 +98,8 @@ class LensResult:
     principal_std_px: tuple[float, float]
     coverage: float
     board: Board
+    seen_px: Floats
+    off_px: Floats
 
 
 def calibrate_lens(
@@ -103,6 +108,7 @@ def calibrate_lens(
     *,
     model: Model = "brown-conrady",
     name: str | None = None,
+    progress: Looked | None = None,
 ) -> LensResult:
     """Calibrate a lens from a video, a folder of photos, or frames.
 
@@ -111,6 +117,7 @@ def calibrate_lens(
         board: what they show; see `boards.parse_board`.
         model: "brown-conrady", or "fisheye" for lenses of more than about 100 degrees.
         name: of the camera; the file's name when None.
+        progress: told how many pictures were looked at, and of how many (None: unknown).
 
     Raises:
         InputError: no such file, or a board that cannot be.
@@ -119,7 +126,7 @@ def calibrate_lens(
     """
     described = parse_board(board)
     named = name or (Path(pictures).stem if isinstance(pictures, (str, os.PathLike)) else "camera")
-    looked, size_wh_px, seen = see_boards(pictures, described)
+    looked, size_wh_px, seen = see_boards(pictures, described, progress)
     if not seen:
         raise CalibrationError(
             f"{named}: the board {described.label} is in none of {looked} pictures: check its size and kind (a "
@@ -128,14 +135,16 @@ def calibrate_lens(
     return lens_from_views(seen, described, size_wh_px, model=model, name=named)
 
 
-def see_boards(pictures: Pictures, board: Board) -> tuple[int, tuple[int, int], tuple[SeenBoard, ...]]:
+def see_boards(
+    pictures: Pictures, board: Board, progress: Looked | None = None
+) -> tuple[int, tuple[int, int], tuple[SeenBoard, ...]]:
     """Look for a board: how many pictures were looked at, their size, and where it was.
 
     Raises:
         InputError: no such file, or pictures of different sizes.
         FileFormatError: the file is damaged.
     """
-    step, frames, few = _frames(pictures)
+    step, frames, few, count = _frames(pictures)
     finder = CornerFinder(board, thorough=few)
     seen: list[SeenBoard] = []
     size: tuple[int, int] | None = None
@@ -150,6 +159,8 @@ def see_boards(pictures: Pictures, board: Board) -> tuple[int, tuple[int, int], 
         if frame % step:
             continue
         looked += 1
+        if progress is not None:
+            progress(frame + 1, count)
         view = finder.find(picture)
         if view is not None:
             seen.append(SeenBoard(frame=frame, view=view))
@@ -158,20 +169,20 @@ def see_boards(pictures: Pictures, board: Board) -> tuple[int, tuple[int, int], 
     return looked, size, tuple(seen)
 
 
-def _frames(pictures: Pictures) -> tuple[int, Iterable[NDArray[np.uint8]], bool]:
-    """Which of the frames to look at (every n-th), the frames, and whether they are few."""
+def _frames(pictures: Pictures) -> tuple[int, Iterable[NDArray[np.uint8]], bool, int | None]:
+    """Which of the frames to look at (every n-th), the frames, whether they are few, and how many."""
     if not isinstance(pictures, (str, os.PathLike)):
-        return 1, pictures, False
+        return 1, pictures, False, None
     path = Path(pictures)
     if path.is_dir():
         from mocap3d.cameras.image_folder import list_images, read_image
 
         paths = list_images(path)
-        return 1, (read_image(file) for file in paths), len(paths) <= _MOST_LOOKS // 4
+        return 1, (read_image(file) for file in paths), len(paths) <= _MOST_LOOKS // 4, len(paths)
     from mocap3d.cameras.video import open_video
 
     video = open_video(path)
-    return max(1, round(video.frame_count / _MOST_LOOKS)), video, False
+    return max(1, round(video.frame_count / _MOST_LOOKS)), video, False, video.frame_count
 
 
 def lens_from_views(
@@ -332,6 +343,8 @@ def _believed(problem: _Lens, found: Adjusted, covered: float, left_out: tuple[i
         principal_std_px=(float(centre_std[0]), float(centre_std[1])),
         coverage=covered,
         board=problem.board,
+        seen_px=problem.sights().xy_px,
+        off_px=np.linalg.norm(found.residuals_px, axis=-1),
     )
 
 

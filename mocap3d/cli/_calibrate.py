@@ -1,4 +1,4 @@
-"""The sub-command that finds where cameras stand."""
+"""The sub-command that finds where cameras stand, and what lenses they have."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def calibrate(
     ] = None,
     how: Annotated[
         str | None,
-        typer.Option(help="What tells where cameras stand, if not what is given.", metavar="board|points|people"),
+        typer.Option(
+            help="What tells where cameras stand, if not what is given; lens: only the lenses are wanted.",
+            metavar="lens|board|points|people",
+        ),
     ] = None,
     points: Annotated[
         Path | None, typer.Option(help="TOML file of measured points and where they are in the pictures.")
@@ -84,12 +87,12 @@ def calibrate(
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
-    """Find where the cameras of several videos stand."""
+    """Find where the cameras of several videos stand, or what lens one camera has."""
     import mocap3d
     from mocap3d.cameras.files import FORMATS
 
     check_choice("--model", model, ("brown-conrady", "fisheye"))
-    check_choice("--how", how, ("board", "points", "people"))
+    check_choice("--how", how, ("lens", "board", "points", "people"))
     check_choice("--floor", floor, ("first", "last", "people"))
     check_choice("--gates", gates, ("refuse", "report"))
     check_choice("--detector", detector, ("movenet_thunder", "movenet_lightning"))
@@ -152,18 +155,21 @@ def _save(
 
 
 def _tell(found: Calibration) -> None:
+    """What a user should know, a line for each camera."""
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
-    for view in found.views:
+    for view in found.views if found.how != "lens" else ():
         before = "" if view.before_px is None else f", before {view.before_px:.2f} px"
+        crop = "" if view.crop == "as calibrated" else f", crop: {view.crop}"
+        began = "" if found.sync == "photos" else f", began at {view.began_s:+.3f} s"
         print(
             f"{view.camera}: residual {view.residual_px:.2f} px{before}, {view.sights} sights on {view.coverage:.0%} "
-            f"of the picture, began at {view.began_s:+.3f} s",
+            f"of the picture{crop}{began}",
             file=sys.stderr,
         )
     passed = sum(gate.passed for gate in found.gates)
-    print(f"size from {found.scale}, up and floor from {found.world}; {passed} of {len(found.gates)} gates passed",
-          file=sys.stderr)  # fmt: skip
+    where = "" if found.how == "lens" else f"size from {found.scale}, up and floor from {found.world}; "
+    print(f"{where}{passed} of {len(found.gates)} gates passed", file=sys.stderr)
 
 
 def _names(text: str | None) -> bool | tuple[str, ...]:

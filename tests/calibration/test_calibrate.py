@@ -302,7 +302,9 @@ def test_a_board_without_anybody(films, board_in_view, tmp_path):
     board = board_in_view(cameras)
     found = mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, sync="none", people="none")
     assert found.world == "first camera"
-    assert any("nothing says where up and the floor are (nobody is seen" in note for note in found.notes)
+    assert any(
+        "nothing says where up and the floor are" in note and "nobody is seen by two" in note for note in found.notes
+    )
     assert any("nobody could be asked" in note for note in found.notes)
     with pytest.raises(CalibrationError, match="motion does not tell when the videos began"):
         mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label)
