@@ -24,8 +24,16 @@ def view(
     ] = None,
     port: Annotated[int, typer.Option(help="On this computer; 0 is any that is free.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    desktop: Annotated[
+        bool, typer.Option("--desktop", help="In a window instead (needs the extra mocap3d[desktop]).")
+    ] = False,
 ) -> None:
     """Look at results, captures, motions and cameras in the browser."""
+    if desktop:
+        from mocap3d.viewers.desktop import show
+
+        show(files, tell=print)
+        return
     from mocap3d.viewers.server import serve
     from mocap3d.viewers.show import open_shows
 

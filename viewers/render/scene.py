@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 import mocap3d
 from mocap3d.base.errors import FileFormatError, InputError
 
-__all__ = ["Filmed", "Scene", "read_scene", "scene_of_clip"]
+__all__ = ["Filmed", "Scene", "read_scene", "scene_of_clip", "sequences_of"]
 
 Floats = NDArray[np.float64]
 _RECORD = "record.npz"
+_HDF5 = (".h5", ".hdf5")
 _FLOOR_M = 0.15  # so far above or below y = 0 feet may be without the floor being elsewhere
 
 
@@ -190,6 +191,22 @@ def read_scene(
     return replace(scene, source=str(source))
 
 
+def sequences_of(path: str | os.PathLike[str]) -> tuple[str | None, ...]:
+    """Name the sequences of a motion-data file, SUBJECT/ACTION; (None,) for files that hold one thing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if Path(path).suffix.lower() not in _HDF5:
+        return (None,)
+    from mocap3d.data_prep import motion_read
+
+    try:
+        return tuple("/".join(name) for name in motion_read.sequence_names(Path(path)))
+    except FileFormatError:
+        return (None,)  # an animation in HDF5
+
+
 def _animation(path: Path, person: int | None, options: Mapping[str, Any]) -> Scene:
     """The people of an animation file, or its points."""
     from mocap3d.base.motion_edits import split
@@ -210,14 +227,11 @@ def _animation(path: Path, person: int | None, options: Mapping[str, Any]) -> Sc
 
 def _results(path: Path, sequence: str | None, camera: str | None) -> Scene | None:
     """A sequence of a motion-data file: the truth in gray, and what each network made of it; None for other files."""
-    if path.suffix.lower() not in (".h5", ".hdf5"):
+    names = sequences_of(path)
+    if names == (None,):
         return None
     from mocap3d.data_prep import motion_read
 
-    try:
-        names = motion_read.sequence_names(path)
-    except FileFormatError:
-        return None
     subject, action = _chosen(path, names, sequence)
     truth = next(one for one in motion_read.read_sequences(path, frozenset([subject])) if one.action == action)
     cameras = motion_read.read_cameras(path, subject)
@@ -251,16 +265,13 @@ def _of_points(
     )
 
 
-def _chosen(path: Path, names: Sequence[tuple[str, str]], sequence: str | None) -> tuple[str, str]:
-    if not names:
-        raise InputError(f"{path} holds no sequence")
-    if sequence is None:
-        return names[0]
-    found = [name for name in names if "/".join(name) == sequence]
-    if not found:
-        known = ", ".join("/".join(name) for name in names[:6])
+def _chosen(path: Path, names: Sequence[str | None], sequence: str | None) -> tuple[str, str]:
+    wanted = sequence if sequence is not None else next(iter(names), None)
+    if wanted is None or wanted not in names:
+        known = ", ".join(str(name) for name in names[:6])
         raise InputError(f"{path} has no sequence {sequence!r}; there are {len(names)}: {known} ...")
-    return found[0]
+    subject, _, action = wanted.partition("/")
+    return subject, action
 
 
 def _filmed(clip: mocap3d.Clip, shot: int) -> tuple[Filmed, ...]:
