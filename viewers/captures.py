@@ -7,16 +7,17 @@ video that it came from, if that is still there: everything else is shown withou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 from mocap3d.viewers.camera_facts import camera_facts
+from mocap3d.viewers.clip_videos import ClipVideos
 from mocap3d.viewers.downloads import MANNEQUIN, Downloads
 from mocap3d.viewers.motion_files import read_motion
 from mocap3d.viewers.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
-from mocap3d.viewers.pictures import Pictures
 from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
 from numpy.typing import NDArray
 
@@ -97,7 +98,7 @@ class _Shown:
             "people": self._people,
             "cameras": [camera_facts(camera) for camera in self._cameras],
             "words": dict(FIGURE_WORDS),
-            "plots": [dict(plot) for plot in PLOTS],
+            "plots": [asdict(plot) for plot in PLOTS],
             "arrays": {name: {"shape": list(array.shape)} for name, array in self._arrays.items()},
             "downloads": self._downloads.offers() if self._people else None,
             "facts": [],
@@ -141,56 +142,30 @@ class CaptureShow(_Shown):
         super().__init__(clip.source.name, people_of_clip(clip), clip.rig or clip.cameras)
         self._clip = clip
         self._frames = range(clip.shots[0].start, clip.shots[-1].stop)
-        self._videos = self._open(_sources(clip), videos, near)
+        self._videos = ClipVideos(clip, videos=videos, near=near)
 
     def manifest(self) -> dict[str, Any]:
         """All that does not change with time."""
         clip, found = self._clip, super().manifest()
         for c, facts in enumerate(found["cameras"]):
             of = c if clip.rig else 0
-            video = self._videos[of]
+            video = self._videos.of_cameras[of]
             facts |= {"pictures": None if video.problem else str(of), "video": video.path.name}
             facts |= {"problem": video.problem, "shot": None if clip.rig else c}
-            facts["offset"] = self._index(of, self._frames.start) - self._frames.start
+            facts["offset"] = self._videos.index(of, self._frames.start) - self._frames.start
         shots = [{"start": shot.start, "stop": shot.stop, "moves_from": shot.moves_from} for shot in clip.shots]
         facts = [[setting_name(name), setting_text(value)] for name, value in clip.settings.items()]
         return found | {"shots": shots, "facts": facts, "notes": list(clip.notes), "several": bool(clip.rig)}
 
     def picture(self, camera: str, frame: int) -> bytes:
         """The picture of a camera at a frame of the clip, as the first video counts."""
-        if camera not in map(str, range(len(self._videos))):
-            raise LookupError(camera)
-        index = int(camera)
-        return self._videos[index].jpeg(self._index(index, frame))
+        numbers = {str(n): n for n in range(len(self._videos.of_cameras))}
+        number = numbers[camera]
+        return self._videos.of_cameras[number].jpeg(self._videos.index(number, frame))
 
     def close(self) -> None:
         """Let go of the videos."""
-        for video in self._videos:
-            video.close()
-
-    def _open(self, sources: Sequence[Path], videos: Sequence[Path], near: Path | None) -> list[Pictures]:
-        if videos and len(videos) != len(sources):
-            raise mocap3d.InputError(f"the capture has {len(sources)} video(s), got {len(videos)}")
-        start = self._clip.settings.get("start") if self._clip.rig else None
-        start = start if isinstance(start, (int, str)) else None
-        found = [_found(path, near) for path in sources] if not videos else list(videos)
-        opened = [Pictures(path, fps=self._fps, start=start) for path in found]
-        for camera, video in zip(self._clip.rig or self._clip.cameras[:1], opened, strict=True):
-            if video.size_wh_px not in (None, camera.size_wh_px):
-                video.problem = f"{video.path.name} has pictures of {video.size_wh_px}, not {camera.size_wh_px}"
-        return opened
-
-    def _index(self, camera: int, frame: int) -> int:
-        """Which picture of a camera's video was taken at a frame of the clip: the nearest in time."""
-        clip = self._clip
-        if not clip.rig:
-            return frame
-        offsets = clip.settings.get("offsets_s")
-        start_s = clip.settings.get("start_s")
-        if not isinstance(offsets, (list, tuple)) or not isinstance(start_s, (int, float)):
-            return frame
-        seconds = float(start_s - offsets[camera]) + (frame - clip.shots[0].start) / float(self._fps)
-        return self._videos[camera].start_frame + round(seconds * float(self._fps))
+        self._videos.close()
 
 
 class MotionShow(_Shown):
@@ -219,20 +194,6 @@ class RigShow(_Shown):
     def __init__(self, cameras: Sequence[mocap3d.Camera], name: str) -> None:
         """Show the cameras of a file."""
         super().__init__(name, (), cameras)
-
-
-def _sources(clip: mocap3d.Clip) -> list[Path]:
-    """The videos, one per camera."""
-    videos = clip.settings.get("videos")
-    return [Path(str(video)) for video in videos] if clip.rig and isinstance(videos, (list, tuple)) else [clip.source]
-
-
-def _found(path: Path, near: Path | None) -> Path:
-    """Where a video is: as it was said, else beside the stages, or beside their folder."""
-    if path.exists() or near is None:
-        return path
-    tried = [folder / path.name for folder in (near, near.resolve().parent)]
-    return next((other for other in tried if other.exists()), path)
 
 
 def _single(array: Floats) -> NDArray[np.float32]:

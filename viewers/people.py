@@ -29,7 +29,7 @@ from mocap3d.quality.animation import FIGURES, AnimationQuality, animation_quali
 from mocap3d.quality.bodies import has_limbs
 from mocap3d.quality.series import animation_series, points_series, reprojection_series_px
 
-__all__ = ["Person", "arrays_of", "facts_of", "people_of_clip", "people_of_file", "series_of"]
+__all__ = ["Person", "arrays_of", "facts_of", "people_of_clip", "people_of_file", "places_of", "series_of"]
 
 Floats = NDArray[np.float64]
 
@@ -142,19 +142,25 @@ def people_of_file(found: mocap3d.Motion | mocap3d.Pose3D, notes: list[str]) -> 
     return people
 
 
-def arrays_of(person: Person, cameras: Sequence[mocap3d.Camera]) -> dict[str, Floats]:
-    """Everything about a person that changes with time, each (T, ...) and NaN where it is not known.
-
-    ``world`` (T, J, 3) metres; ``feet`` (T, 4, 4) heels and toes, place and contact; ``lifted`` (T, K, 4) the joints
-    that the motion was solved from, place and confidence; and for each camera C ``seen.C`` (T, P, 3) pixels and
-    confidence, ``shown.C`` (T, J, 2) the body in its picture, ``lifted.C`` (T, K, 2) those joints in it,
-    ``rays.C`` (T, P, 3) which way the seen joints lie, unit vectors in the world.
-    """
-    world_m = person.places_m()
-    found = {"world": world_m}
+def places_of(person: Person) -> dict[str, Floats]:
+    """Where a person is: ``world`` (T, J, 3) metres, and ``feet`` (T, 4, 4) heels and toes, place and contact."""
+    found = {"world": person.places_m()}
     if person.motion is not None and person.contacts is not None and _has_feet(person):
         places = sole_points(person.motion, person.roles)
         found["feet"] = np.concatenate([places, person.contacts[..., None]], axis=-1)
+    return found
+
+
+def arrays_of(person: Person, cameras: Sequence[mocap3d.Camera]) -> dict[str, Floats]:
+    """Everything about a person that changes with time, each (T, ...) and NaN where it is not known.
+
+    Those of ``places_of``; ``lifted`` (T, K, 4) the joints that the motion was solved from, place and confidence; and
+    for each camera C ``seen.C`` (T, P, 3) pixels and confidence, ``shown.C`` (T, J, 2) the body in its picture,
+    ``lifted.C`` (T, K, 2) those joints in it, ``rays.C`` (T, P, 3) which way the seen joints lie, unit vectors in the
+    world.
+    """
+    found = places_of(person)
+    world_m = found["world"]
     if person.motion is not None and person.pose3d is not None:
         found["lifted"] = np.concatenate([person.pose3d.xyz_m, person.pose3d.confidence[..., None]], axis=-1)
     for c, pose in person.seen.items():

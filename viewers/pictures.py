@@ -78,6 +78,24 @@ class Pictures:
             self._cache.move_to_end(index)
             return self._cache[index]
 
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Return one frame as it is, (H, W, 3) RGB.
+
+        Raises:
+            LookupError: there is no such frame.
+            Mocap3dError: it cannot be decoded.
+        """
+        if self._video is None or not 0 <= index < self.count:
+            raise LookupError(index)
+        reading = self._video.since(index)
+        try:
+            picture = next(reading, None)
+        finally:
+            reading.close()
+        if picture is None:
+            raise LookupError(index)
+        return picture
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:

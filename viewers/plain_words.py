@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FIGURE_WORDS", "PLOTS", "setting_name", "setting_text"]
+__all__ = ["FIGURE_WORDS", "PLOTS", "PlotWords", "setting_name", "setting_text"]
 
 FIGURE_WORDS: Final[Mapping[str, str]] = {
     "foot_skate_mm_per_s": "How fast heels and toes slide while they should stand, on average. 0 is perfect.",
@@ -30,13 +31,31 @@ FIGURE_WORDS: Final[Mapping[str, str]] = {
 }
 """Name of a figure -> what it is."""
 
-PLOTS: Final[tuple[Mapping[str, str | float], ...]] = (
-    {"figure": "reprojection_px", "label": "off the picture", "unit": "px", "least": 10.0},
-    {"figure": "foot_skate_mm_per_s", "label": "foot skate", "unit": "mm/s", "least": 20.0},
-    {"figure": "jerk_m_per_s3", "label": "jerk", "unit": "m/s³", "least": 200.0},
-    {"figure": "confidence", "label": "confidence of the 2D joints", "unit": "", "least": 1.0},
+
+@dataclass(frozen=True, slots=True)
+class PlotWords:
+    """How a figure is plotted over time.
+
+    Attributes:
+        figure: its name.
+        label: for people.
+        unit: of its values; may be empty.
+        least: how far the scale reaches when nothing is larger.
+    """
+
+    figure: str
+    label: str
+    unit: str
+    least: float
+
+
+PLOTS: Final = (
+    PlotWords("reprojection_px", "off the picture", "px", 10.0),
+    PlotWords("foot_skate_mm_per_s", "foot skate", "mm/s", 20.0),
+    PlotWords("jerk_m_per_s3", "jerk", "m/s³", 200.0),
+    PlotWords("confidence", "confidence of the 2D joints", "", 1.0),
 )
-"""What is plotted over time, in this order; a scale reaches ``least`` at the least."""
+"""What is plotted, in this order."""
 
 _UNITS: Final = {"_m": "m", "_deg": "°", "_s": "s"}
 

@@ -1,41 +1,52 @@
-"""A captured clip as one HTML page: what was found, how sure it is, and the body from the side, the front and above.
+"""A captured clip as one HTML page that opens from disk: what was found, how good it is, and a player in 3D.
 
-The page needs nothing but a browser: text and SVG in one file.
+The page holds all that it shows and asks for nothing: text, pictures, drawings, the data of the player and the program
+that plays it, which is the one of `mocap3d view`. All but the player is there without JavaScript, too.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import os
+import platform
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from mocap3d.viewers.clip_videos import ClipVideos
+from mocap3d.viewers.key_frames import key_frames
+from mocap3d.viewers.networks import networks_of
+from mocap3d.viewers.people import Person, people_of_clip, series_of
+from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
+from mocap3d.viewers.report_drawings import plot_svg, strip_svg
+from mocap3d.viewers.report_player import player_data
 from numpy.typing import NDArray
 
 import mocap3d
 from mocap3d.base.files import atomic_path
+from mocap3d.quality.animation import FIGURES
 
 __all__ = ["write_report"]
 
-_FIGURES_PER_SECOND = 3.0
-_VIEWS = {"as the camera sees it": (0, 1), "from the camera's left": (2, 1), "from above": (0, 2)}
-"""The world's axes drawn to the right and upwards: the camera looks along -Z."""
+Floats = NDArray[np.float64]
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
-svg { width: 100%; height: auto; background: #f6f6f4; border-radius: .4rem } figcaption { color: #666 }
-.left { stroke: #c8553d } .right { stroke: #28666e } .middle { stroke: #444 }
-.bone { stroke-width: .022; stroke-linecap: round; fill: none } .floor { stroke: #bbb; stroke-width: .01 }
-"""
+_PAGE: Final = Path(__file__).parent / "web" / "dist"
+_MOST_PEOPLE: Final = 6  # with pictures and drawings
+_SIDES: Final = ("as the camera sees it", "from the camera's left", "from above")
+_SIDES_OF_A_RIG: Final = ("along −Z", "along +X", "from above")
+_PACKAGES: Final = ("numpy", "scipy", "opencv-contrib-python-headless", "av", "onnxruntime")
 
 
 def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
     """Write the page; the file is complete or absent.
 
     Args:
-        clip: what ``mocap3d.capture`` returned.
+        clip: what ``mocap3d.capture`` returned. Where its video is gone the page has no pictures, and says so.
         path: the file to write, ``.html``.
 
     Returns:
@@ -45,53 +56,132 @@ def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
         InputError: the file cannot be written.
     """
     target = Path(path)
-    parts = [f"<h1>{html.escape(clip.source.name)}</h1>", _table(clip.settings)]
-    parts += [f"<p><strong>Note:</strong> {html.escape(note)}</p>" for note in clip.notes]
-    people = clip.summary()["people"]
-    for performance, facts in zip(clip.performances, people if isinstance(people, list) else [], strict=True):
-        parts.append(f"<h2>Shot {performance.shot + 1}, person {performance.person}</h2>{_table(facts)}")
-        parts += [_figure(performance.motion, caption, axes) for caption, axes in _VIEWS.items()]
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(clip.source.name)}</title>'
+    people = people_of_clip(clip)
+    videos = ClipVideos(clip)
+    try:
+        sections = [_person(person, clip, videos) for person in people[:_MOST_PEOPLE]]
+    finally:
+        videos.close()
+    notes = [*clip.notes, *(f"no pictures here: {video.problem}" for video in videos.of_cameras if video.problem)]
+    parts = [
+        _head(clip, people),
+        '<div id="mocap3d-player"><noscript>The 3D player needs JavaScript; all else does not.</noscript></div>',
+        _notes(notes),
+        *sections,
+        _quality(people),
+        _networks(clip),
+        _facts("Settings", ((setting_name(name), setting_text(value)) for name, value in clip.settings.items())),
+        _facts("Versions, as this page was written", _versions()),
+    ]
     with atomic_path(target) as temporary:
-        temporary.write_text(f"{page}<style>{_STYLE}</style><body>{''.join(parts)}</body></html>", encoding="utf-8")
+        page = _document(clip.source.name, "".join(parts), player_data(clip, people))
+        temporary.write_text(page, encoding="utf-8")
     return target
 
 
-def _table(facts: object) -> str:
-    items = dict(facts) if isinstance(facts, dict) else {}
-    rows = (
-        f"<tr><th>{html.escape(str(name))}</th>"
-        f"<td>{html.escape(value if isinstance(value, str) else json.dumps(value))}</td></tr>"
-        for name, value in items.items()
-    )
-    return f"<table>{''.join(rows)}</table>"
-
-
-def _figure(motion: mocap3d.Motion, caption: str, axes: tuple[int, int]) -> str:
-    """Draw the body every third of a second, in metres; the picture's y axis points down."""
-    step = max(1, round(float(motion.fps) / _FIGURES_PER_SECOND))
-    world_m, _ = mocap3d.forward(motion)
-    right, up = axes
-    points = np.stack([world_m[::step, :, right], world_m[::step, :, up]], axis=-1)
-    if caption != "from above":
-        points = points * [1, -1]  # seen from above, +Z comes towards the viewer: down the page already
-    low, high = points.min(axis=(0, 1)) - 0.25, points.max(axis=(0, 1)) + 0.25
-    bones = "".join(_body(motion.rig.skeleton, frame) for frame in points)
-    floor = f'<line class="floor" x1="{low[0]:.3f}" x2="{high[0]:.3f}" y1="0" y2="0"/>' if up == 1 else ""
-    width, height = high - low
-    view = f"{low[0]:.3f} {low[1]:.3f} {width:.3f} {height:.3f}"
+def _document(title: str, body: str, data: dict[str, Any]) -> str:
+    """Put the page together; its policy lets the one program run that came with it, and nothing reach out."""
+    program = (_PAGE / "viewer.js").read_text(encoding="utf-8").replace("</script", "<\\/script")
+    hashed = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
+    inlined = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    style = (_PAGE / "style.css").read_text(encoding="utf-8")
     return (
-        f'<figure><svg viewBox="{view}" style="max-height:22rem">{floor}{bones}</svg>'
-        f"<figcaption>{html.escape(caption)}, every {step / float(motion.fps):.2f} s; left limbs red, right limbs blue"
-        "</figcaption></figure>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
+        f'content="dark light"><link rel="icon" href="data:,"><title>{html.escape(title)}</title>'
+        f'<style>{style}</style></head><body class="report">{body}'
+        f'<script type="application/json" id="mocap3d-data">{inlined}</script><script>{program}</script>'
+        "</body></html>\n"
     )
 
 
-def _body(skeleton: mocap3d.Skeleton, joints: NDArray[np.float64]) -> str:
-    lines = []
-    for parent, j in skeleton.edges:
-        name = skeleton.joint_names[j].lower()
-        side = "left" if name.startswith("left") else "right" if name.startswith("right") else "middle"
-        (x1, y1), (x2, y2) = joints[parent], joints[j]
-        lines.append(f'<line class="bone {side}" x1="{x1:.3f}" y1="{y1:.3f}" x2="{x2:.3f}" y2="{y2:.3f}"/>')
-    return "".join(lines)
+# --- sections ---------------------------------------------------------------------------------------------------------
+
+
+def _head(clip: mocap3d.Clip, people: Sequence[Person]) -> str:
+    frames = clip.shots[-1].stop - clip.shots[0].start
+    fps = float(clip.motion.fps)
+    count = "one person" if len(people) == 1 else f"{len(people)} people"
+    shots = f" in {len(clip.shots)} shots" if len(clip.shots) > 1 else ""
+    cameras = f", seen by {len(clip.rig)} cameras" if clip.rig else ""
+    made = html.escape(str(clip.settings.get("mocap3d", "")))
+    return (
+        f'<header class="about"><h1>{html.escape(clip.source.name)}</h1><p>{count}{shots}{cameras}: {frames} frames, '
+        f"{fps:.6g} per second, {frames / fps:.2f} s. Captured by mocap3d {made}.</p></header>"
+    )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f"<section><h2>Notes</h2><ul>{items}</ul></section>" if notes else ""
+
+
+def _person(person: Person, clip: mocap3d.Clip, videos: ClipVideos) -> str:
+    """Key frames, the motion drawn, figures over time."""
+    cameras = clip.rig or clip.cameras
+    main = next((c for c, camera in enumerate(cameras) if clip.rig and camera.name == clip.cameras[0].name), None)
+    number = main if main in person.seen else next(iter(person.seen), None)
+    found = [] if number is None else key_frames(person, number, cameras[number], videos)
+    start = clip.shots[0].start
+    pictures = "".join(
+        f'<figure data-frame="{one.frame - start}">{one.svg}<figcaption>frame {one.frame}, '
+        f"{one.frame / float(person.fps):.2f} s: {html.escape(one.why)}</figcaption></figure>"
+        for one in found
+    )
+    unseen = f"<p>Not seen, at rest: {html.escape(', '.join(person.unobserved))}.</p>" if person.unobserved else ""
+    words = "<p>Lines in colour: the body, seen through the camera. White: the joints as they were seen.</p>"
+    return (
+        f"<section><h2>{html.escape(person.label.capitalize())}</h2>{unseen}"
+        + (f'<div class="key-frames">{pictures}</div>{words}' if found else "")
+        + f'<div class="strips">{"".join(strip_svg(person, _SIDES_OF_A_RIG if clip.rig else _SIDES))}</div>'
+        + f'<div class="plots">{_plots(person, cameras)}</div></section>'
+    )
+
+
+def _plots(person: Person, cameras: Sequence[mocap3d.Camera]) -> str:
+    series = series_of(person, cameras)
+    drawn = []
+    for plot in PLOTS:
+        lines = {line: values for (figure, line), values in series.items() if figure == plot.figure}
+        if lines:
+            frames = range(person.first, person.first + person.frames)
+            drawn.append(plot_svg(lines, plot, frames=frames, fps=float(person.fps)))
+    return "".join(drawn)
+
+
+def _quality(people: Sequence[Person]) -> str:
+    head = "".join(f'<th scope="col">{html.escape(person.label)}</th>' for person in people)
+    rows = []
+    for figure in FIGURES:
+        texts = [figure.text(person.quality) for person in people]
+        if any(text is not None for text in texts):
+            cells = "".join(f'<td data-figure="{figure.name}">{html.escape(text or "–")}</td>' for text in texts)
+            words = html.escape(FIGURE_WORDS[figure.name])
+            rows.append(f'<tr><th scope="row">{html.escape(figure.label)}</th>{cells}<td>{words}</td></tr>')
+    return (
+        f'<section><h2>Quality</h2><table class="quality"><thead><tr><th></th>{head}<th scope="col">what it is</th>'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></section>"
+    )
+
+
+def _networks(clip: mocap3d.Clip) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(one.title)}</th><td>{html.escape(one.use)}</td>'
+        f"<td>{html.escape(one.licence)}</td>"
+        f'<td><code title="{one.sha256}">{one.sha256[:12]}</code></td></tr>'
+        for one in networks_of(clip)
+    )
+    head = "<tr><th>network</th><th>what it did</th><th>licence of its weights</th><th>SHA-256</th></tr>"
+    return f"<section><h2>Networks and licences</h2><table><thead>{head}</thead><tbody>{rows}</tbody></table></section>"
+
+
+def _facts(title: str, items: Iterable[tuple[str, str]]) -> str:
+    rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in items)
+    return f'<section><h2>{html.escape(title)}</h2><dl class="facts">{rows}</dl></section>'
+
+
+def _versions() -> list[tuple[str, str]]:
+    packages = [(name, version(name)) for name in _PACKAGES]
+    return [("mocap3d", mocap3d.__version__), ("Python", platform.python_version()), *packages]

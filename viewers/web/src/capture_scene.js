@@ -35,7 +35,7 @@ class Figure {
     if (this.mannequin) this.mannequin.object.visible = Boolean(xyz) && meshed;
     this.path.visible = Boolean(xyz) && look.path;
     if (xyz) this.body.set(xyz);
-    if (xyz && meshed) this.mannequin.set(frame);
+    if (xyz && meshed) this.mannequin.set(frame, this.facts.mannequin_from_s);
     this.rings.forEach((ring, k) => {
       ring.visible = Boolean(xyz && feet && look.contacts && feet[k * 4 + 3] >= 0.5);
       if (ring.visible) ring.position.set(feet[k * 4], feet[k * 4 + 1] + 0.004, feet[k * 4 + 2]);

@@ -32,7 +32,8 @@ export class Extent {
     const across = Math.abs(side.x) * size.x + Math.abs(side.z) * size.z;
     const deep = Math.abs(side.z) * size.x + Math.abs(side.x) * size.z;
     const half = Math.tan(THREE.MathUtils.degToRad(stage.camera.fov / 2));
-    const far = Math.max((size.y + deep * UP) / 2 / half, across / 2 / half / stage.camera.aspect);
+    const { width, height } = stage.host.getBoundingClientRect(); // the stage may not have been drawn yet
+    const far = Math.max((size.y + deep * UP) / 2 / half, (across / 2 / half) * (height / width || 1));
     stage.controls.target.copy(centre);
     stage.camera.position.copy(centre).addScaledVector(way, far * 1.1 + deep / 3);
     stage.controls.update();

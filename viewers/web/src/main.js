@@ -4,7 +4,7 @@ import { Shell } from "./shell.js";
 import { InlineSource, ServerSource, shows } from "./source.js";
 
 async function start() {
-  const shell = new Shell(document.body);
+  const shell = new Shell(document.getElementById("mocap3d-player") ?? document.body);
   try {
     const inline = document.getElementById("mocap3d-data");
     const listed = inline ? [{ id: "inline" }] : await shows();

@@ -23,8 +23,9 @@ export class Mannequin {
     this.end = animation.duration;
   }
 
-  set(frame) {
-    this.mixer.setTime(Math.min(frame / this.fps, this.end - 1e-6)); // at the very end the mixer would begin again
+  /** Show a frame; later_s: how much later than the animation frame 0 is. */
+  set(frame, later_s = 0) {
+    this.mixer.setTime(Math.min(frame / this.fps + later_s, this.end - 1e-6)); // at the very end the mixer would begin again
     this.object.updateMatrixWorld(true);
   }
 

@@ -1,5 +1,6 @@
 // Which page shows which kind of thing: open(shell, source, manifest).
 import { openCapture } from "./capture.js";
+import { openReport } from "./report.js";
 import { openResults } from "./results.js";
 
 export const PAGES = {
@@ -7,4 +8,5 @@ export const PAGES = {
   capture: openCapture,
   motion: openCapture,
   rig: openCapture,
+  report: openReport,
 };
