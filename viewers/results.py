@@ -111,8 +111,8 @@ class ResultsShow:
             "models": list(self._models.values()),
             "skeletons": {name: _skeleton_json(skeleton) for name, skeleton in skeletons.items()},
             "cameras": {
-                subject: [_camera_json(camera) for camera in cameras.values()]
-                for subject, cameras in self._cameras.items()
+                subject: [_camera_json(camera) for camera in self._cameras.get(subject, {}).values()]
+                for subject in dict.fromkeys(take.outline.subject for take in self._takes)
             },
             "takes": [self._take_json(take) for take in self._takes],
         }

@@ -110,7 +110,8 @@ def test_every_answer_is_guarded(ask):
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "127.0.0.1", "127.0.0.1:1",
-     "0.0.0.0:{port}", "[::1]:{port}", "localhost.evil.example:{port}", "127.0.0.1:{port}@evil.example", "2130706433:{port}", " "],
+     "0.0.0.0:{port}", "[::1]:{port}", "localhost.evil.example:{port}", "127.0.0.1:{port}@evil.example",
+     "2130706433:{port}", " "],
 )  # fmt: skip
 def test_other_names_for_this_machine_are_refused(ask, host):
     """Catches DNS rebinding: a page of elsewhere that gives its own name this machine's address reads everything."""

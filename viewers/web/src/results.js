@@ -66,7 +66,7 @@ class ResultsPage {
   }
 
   get cameras() {
-    return this.manifest.cameras[this.take.subject] ?? [];
+    return this.manifest.cameras[this.take.subject];
   }
 
   get skeleton() {
