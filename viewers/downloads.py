@@ -56,10 +56,12 @@ class Downloads:
         if not who.isascii() or not who.isdecimal() or int(who) >= len(self._people):
             raise LookupError(name)
         person = self._people[int(who)]
+        if extension not in _formats(points=person.motion is None):
+            raise LookupError(name)
         plain_only = person.motion is None or extension in _ONE_SET_OF_NAMES
         known = (_PLAIN,) if plain_only else (_PLAIN, *preset_names())
         looks = ("bones", "mannequin") if person.motion is not None and carries_mesh(f"x{extension}") else ("bones",)
-        if extension not in _formats(points=person.motion is None) or preset not in known or look not in looks:
+        if preset not in known or look not in looks:
             raise LookupError(name)
         options: dict[str, Any] = {} if preset == _PLAIN else {"preset": preset}
         if look == "mannequin":
