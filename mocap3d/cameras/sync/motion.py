@@ -34,8 +34,8 @@ Floats = NDArray[np.float64]
 
 _FACE: Final = {"nose", "eye", "ear", "mouth"}
 """A face tells nothing of time: it hardly moves about the head, and from behind a network makes it up."""
-_FEW: Final = 3  # people of whom all ways to name them are tried, ...
-_HURRIED: Final = 0.3  # ... looking at places so many times as often as usual
+_FEW: Final = 4  # people of whom all ways to name them are tried, ...
+_HURRIED: Final = 0.5  # ... looking so many times as often as usual at the places of all of them together
 _MOST_SAMPLES: Final = 2_000_000
 _UNKNOWNS: Final = 7  # of the matrix that relates two pictures
 _ALIKE: Final = 1.3  # misfits that differ by less than this factor are as good as each other
@@ -348,7 +348,7 @@ class _Places:
         lowest = np.inf
         while len(best) > 1:
             ways = _others(best) if lowest < np.inf else [best, *_others(best)]
-            misfit_, way = min((self._at(self._named(way), lag, _HURRIED)[0], way) for way in ways)
+            misfit_, way = min((self._at(self._named(way), lag, _HURRIED / len(way))[0], way) for way in ways)
             if not misfit_ < lowest:
                 break
             lowest, best = misfit_, way
