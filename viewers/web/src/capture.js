@@ -348,6 +348,7 @@ class CapturePage {
       },
       pictures: () => this.views.map((view) => ({ name: view.camera.name, frame: view.frame, pending: view.pending, image: Boolean(view.image), box: view.box() })),
       place: (person, joint) => this.stage.toScreen(...this.rowOf(person, "world").subarray(joint * 3, joint * 3 + 3)),
+      rays: () => this.scene.rays.children.length,
       mannequin: (person) => Boolean(this.scene.figures[person].mannequin?.object.visible),
     });
   }

@@ -1,0 +1,256 @@
+"""The page of a capture, driven in a browser: frames, joints in the picture, numbers, rays, files to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from captured_clips import FIRST, STOP, take, walk
+from mocap3d.viewers.captures import CaptureShow, MotionShow, RigShow, open_capture
+from videos import LENS
+
+import mocap3d
+from mocap3d.base.projection import project
+from mocap3d.quality.animation import FIGURES
+
+SIDES = {"left": (0xD5, 0x5E, 0x00), "right": (0x00, 0x72, 0xB2)}
+
+
+@pytest.fixture
+def opened(browser_page: Any, serving: Callable[..., str]) -> Any:
+    """The page of a piece of the demo clip, its first picture shown."""
+    browser_page.page.goto(serving([CaptureShow(walk())]))
+    shown(browser_page, FIRST)
+    return browser_page
+
+
+def shown(opened: Any, frame: int) -> None:
+    """Wait until every camera shows a frame, and the stage has drawn it."""
+    opened.wait_for(
+        f"window.mocap3d?.pictures().every((one) => one.frame === {frame} && !one.pending) && "
+        f"window.mocap3d.state.frame === {frame - FIRST}"
+    )
+    opened.page.wait_for_timeout(60)  # one more turn of drawing
+
+
+def picture(opened: Any) -> tuple[np.ndarray, float, np.ndarray]:
+    """What the first view shows, (H, W, 3) RGB; and where pixels of the camera lie on it: scale, (2,) shift."""
+    data = opened.page.locator(".view").first.screenshot()
+    box = opened.page.evaluate("window.mocap3d.pictures()[0].box")
+    shot = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+    return shot, box["scale"], np.array([box["x"], box["y"]])
+
+
+def press(opened: Any, *keys: str) -> None:
+    """Use the keyboard."""
+    for key in keys:
+        opened.page.keyboard.press(key)
+
+
+def test_the_picture_is_of_the_frame(opened):
+    """Catches a picture that lags behind the timeline, or is that of another frame of the video."""
+    press(opened, "ArrowRight", "ArrowRight", "ArrowRight")
+    shown(opened, FIRST + 3)
+    asked = [url for url in opened.requests if "/pictures/" in url]
+    assert asked[-1].endswith(f"/pictures/0/{FIRST + 3}.jpg")
+    assert opened.page.locator(".view figcaption").inner_text() == f"walk · frame {FIRST + 3}"
+    press(opened, "End")
+    shown(opened, STOP - 1)
+
+
+def test_joints_are_drawn_where_they_were_seen(opened):
+    """Catches an overlay that is shifted, scaled, mirrored, of another frame, or with sides exchanged."""
+    press(opened, "PageUp", "ArrowRight")
+    shown(opened, FIRST + 1)
+    pose = walk().performances[0].pose2d
+    opened.page.get_by_label("Body in the picture").uncheck()
+    shot, scale, shift = picture(opened)
+    names, sure = pose.skeleton.joint_names, pose.confidence[1]
+    checked = 0
+    for j, name in enumerate(names):
+        side = SIDES.get(name.split("_")[0])
+        alone = np.linalg.norm(pose.xy_px[1] - pose.xy_px[1, j], axis=1)
+        if side is None or sure[j] < 0.7 or np.sort(alone)[1] < 14:  # another dot may lie on top
+            continue
+        x, y = np.floor((pose.xy_px[1, j] + 0.5) * scale + shift).astype(int)
+        assert np.abs(shot[y, x] - side).max() < 90, (name, shot[y, x])
+        checked += 1
+    assert checked >= 5
+    opened.page.get_by_role("checkbox", name="2D joints").uncheck()
+    bare, _, _ = picture(opened)
+    changed = np.argwhere(np.abs(bare - shot).max(axis=-1) > 60)[:, ::-1]  # where something was drawn
+    dots = (pose.xy_px[1] + 0.5) * scale + shift
+    assert np.abs(changed.min(axis=0) - dots.min(axis=0)).max() < 8
+    assert np.abs(changed.max(axis=0) - dots.max(axis=0)).max() < 8
+
+
+def test_the_body_stands_on_the_stage_where_the_camera_sees_it(opened):
+    """Catches a scene whose axes, place or lens differ from those of the picture."""
+    press(opened, "v")
+    opened.wait_for("window.mocap3d.state.through")
+    opened.page.wait_for_timeout(200)
+    (camera,), (world_m, _) = walk().cameras, mocap3d.forward(walk().motion)
+    expected, _ = project(camera, world_m[0])
+    places = np.array([opened.page.evaluate(f"window.mocap3d.place(0, {j})") for j in range(22)])
+    scale = np.linalg.norm(np.diff(places[[0, 5]], axis=0)) / np.linalg.norm(np.diff(expected[[0, 5]], axis=0))
+    off_px = (places - places.mean(axis=0)) / scale - (expected - expected.mean(axis=0))
+    assert np.abs(off_px).max() < 2.0
+
+
+def test_it_plays_and_is_scrubbed(opened):
+    """Catches a player that stands still because it waits for pictures, or runs past the end."""
+    press(opened, " ")
+    opened.wait_for("window.mocap3d.state.frame > 5")
+    opened.wait_for("!window.mocap3d.state.playing")
+    shown(opened, STOP - 1)
+    slider = opened.page.get_by_label("Frame", exact=True)
+    slider.fill("7")
+    shown(opened, FIRST + 7)
+
+
+def test_numbers_are_those_of_the_summary(opened):
+    """Catches numbers of something else beside the right words."""
+    (person,) = walk().summary()["people"]
+    expected = {one.name: one.shown(person["quality"][one.name]) for one in FIGURES}
+    cells = opened.page.locator("td[data-figure]")
+    found = {cell.get_attribute("data-figure"): cell.inner_text() for cell in cells.all()}
+    assert found == {name: text for name, text in expected.items() if text is not None}
+    opened.page.locator(".term", has_text="foot skate").first.hover()
+    assert "slide while they should stand" in opened.page.locator(".tip").inner_text()
+
+
+def test_a_click_on_a_plot_goes_to_the_frame(opened):
+    """Catches plots that lead elsewhere than where they were clicked."""
+    plot = opened.page.locator("canvas.plot").first
+    box = plot.bounding_box()
+    plot.click(position={"x": 44 + (box["width"] - 52) * 0.5, "y": 20})
+    opened.wait_for("window.mocap3d.state.frame > 0")
+    frame = opened.page.evaluate("window.mocap3d.state.frame")
+    assert abs(frame - 11.5) <= 1
+    shown(opened, FIRST + frame)
+
+
+def test_the_mannequin(opened):
+    """Catches a mesh that is not loaded, or stays where it is when the body moves on."""
+    press(opened, "m")
+    opened.wait_for("window.mocap3d.mannequin(0)")
+    before = opened.page.locator(".stage .stage > canvas").first.screenshot()
+    press(opened, "End")
+    shown(opened, STOP - 1)
+    opened.page.wait_for_timeout(300)
+    assert opened.page.locator(".stage .stage > canvas").first.screenshot() != before
+    press(opened, "m")
+    opened.wait_for("!window.mocap3d.mannequin(0)")
+
+
+def test_files_are_made_by_the_buttons(opened, tmp_path):
+    """Catches a button without a file behind it, and a preset that is not asked for."""
+    opened.page.get_by_role("tab", name="Export").click()
+    opened.page.get_by_label("For", exact=True).select_option("mixamo")
+    with opened.page.expect_download() as waiting:
+        opened.page.get_by_role("button", name=".bvh").click()
+    download = waiting.value
+    assert download.suggested_filename == "walk-mixamo.bvh"
+    download.save_as(tmp_path / "walk.bvh")
+    found = mocap3d.read(tmp_path / "walk.bvh", unit_m=0.01)
+    assert len(found) == STOP - FIRST
+    assert "mixamorig:Hips" in found.rig.skeleton.joint_names
+    assert opened.page.get_by_role("button", name=".vrma").is_disabled()
+
+
+def test_several_cameras(browser_page, serving, tmp_path):
+    """Catches residuals of other joints or cameras, a camera without its pictures, a joint without rays."""
+    clip = take(tmp_path)
+    browser_page.page.goto(serving([CaptureShow(clip)]))
+    shown(browser_page, FIRST)
+    assert [one["name"] for one in browser_page.page.evaluate("window.mocap3d.pictures()")] == ["cam0", "cam1", "cam2"]
+    browser_page.page.get_by_role("tab", name="Joints").click()
+    names = clip.performances[0].pose3d.skeleton.joint_names
+    row = browser_page.page.locator(".residuals tbody tr").nth(names.index("left_knee"))
+    assert row.locator("td").all_inner_texts() == ["0.0", "3.0", "6.0"]
+    row.get_by_role("button").press("Enter")
+    browser_page.wait_for(f"window.mocap3d.state.joint === {names.index('left_knee')}")
+    assert browser_page.page.evaluate("window.mocap3d.rays()") == 3
+    browser_page.page.locator("h1").click()
+    press(browser_page, "c", "c")
+    browser_page.wait_for("window.mocap3d.state.camera === '1'")
+    shown(browser_page, FIRST)
+    captions = browser_page.page.locator(".view figcaption").all_inner_texts()
+    assert captions == [f"cam1 · frame {FIRST - 3}"]
+
+
+def test_several_people(browser_page, serving):
+    """Catches numbers and bodies of the wrong person."""
+    clip = walk()
+    (one,) = clip.performances
+    other = replace(one, person=2, motion=replace(one.motion, root_m=one.motion.root_m + [1.0, 0.0, 0.0]))
+    browser_page.page.goto(serving([CaptureShow(replace(clip, performances=(one, other)))]))
+    shown(browser_page, FIRST)
+    heads = browser_page.page.locator(".panel:not([hidden]) .figures thead th").all_inner_texts()
+    assert heads[1:] == ["person 1", "person 2"]
+    press(browser_page, "p", "p")
+    browser_page.wait_for("window.mocap3d.state.person === '1'")
+    assert browser_page.page.locator("td[data-figure]").count() == len(set(FIGURES)) - 1  # which joint: none
+
+
+def test_only_the_keyboard(opened):
+    """Catches a control that cannot be reached or used without a mouse."""
+    reached = set()
+    for _ in range(40):
+        press(opened, "Tab")
+        reached.add(opened.page.evaluate("document.activeElement.closest('label, button, .term, canvas')?.outerHTML"))
+    text = " ".join(map(str, reached))
+    for name in ("Mannequin", "2D joints", "Through the camera", "Frame number", "Speed", "Play", "Quality", "3D view"):
+        assert name in text, name
+
+
+def test_a_video_that_is_gone_is_told(browser_page, serving, tmp_path):
+    """Catches an empty pane without a word, and a page that stops for want of pictures."""
+    browser_page.page.goto(serving([CaptureShow(replace(walk(), source=tmp_path / "gone.mp4"))]))
+    shown(browser_page, FIRST)
+    assert "there is no file" in browser_page.page.locator(".view p").inner_text()
+    press(browser_page, "End")
+    shown(browser_page, STOP - 1)
+
+
+HOSTILE = "<img src=x onerror=window.hacked=1>\"'&</script><script>window.hacked=1</script>"
+
+
+def test_hostile_names_run_nothing(browser_page, serving, tmp_path):
+    """Catches names that become markup: of files, cameras, joints, and in notes."""
+    clip = walk()
+    camera = replace(clip.cameras[0], name=HOSTILE)
+    odd = replace(clip, source=Path(f"{HOSTILE.replace('/', '')}.mp4"), cameras=(camera,), notes=(HOSTILE,))
+    odd = replace(odd, settings={HOSTILE: HOSTILE})
+    rig = clip.motion.rig
+    skeleton = replace(rig.skeleton, joint_names=(*rig.skeleton.joint_names[:-1], HOSTILE))
+    mocap3d.write(replace(clip.motion, rig=replace(rig, skeleton=skeleton)), tmp_path / "odd.npz")
+    shows = [CaptureShow(odd), MotionShow(tmp_path / "odd.npz"), RigShow([camera], HOSTILE)]
+    url = serving(shows)
+    for number in range(len(shows)):
+        browser_page.page.goto(f"{url}?show={number}")
+        browser_page.wait_for("window.mocap3d")
+        for tab in browser_page.page.get_by_role("tab").all():
+            tab.click()
+        browser_page.page.wait_for_timeout(200)
+        assert browser_page.page.evaluate("window.hacked") is None
+        assert browser_page.page.locator("img, script:not([src])").count() == 0
+    assert HOSTILE in browser_page.page.locator("h1").inner_text()
+
+
+def test_motion_files_and_cameras(browser_page, serving, tmp_path):
+    """Catches a page that needs a video, or people."""
+    mocap3d.write(walk().motion, tmp_path / "walk.glb")
+    mocap3d.write(walk().motion, tmp_path / "walk.trc")
+    url = serving([open_capture(path) for path in (tmp_path / "walk.glb", tmp_path / "walk.trc", LENS)])
+    for number, tabs in enumerate((["Quality", "Export", "About"], ["Quality", "Export", "About"], ["About"])):
+        browser_page.page.goto(f"{url}?show={number}")
+        browser_page.wait_for("window.mocap3d?.state.drawn > 0")
+        assert browser_page.page.get_by_role("tab").all_inner_texts() == tabs
+        press(browser_page, "End", "v", "m")
+        browser_page.page.wait_for_timeout(200)
