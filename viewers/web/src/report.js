@@ -41,7 +41,8 @@ class Player {
     this.#connect();
     this.timeline.setClip(manifest.frames, manifest.fps);
     extent.fit(this.stage, [0, 1.5, 100]); // about as the camera looked: towards -Z
-    window.mocap3d = Object.freeze({ player: () => ({ frame: this.frame, drawn: this.stage.drawn, playing: this.timeline.playing }) });
+    const mannequin = () => this.scene.figures.some((figure) => figure.mannequin?.object.visible);
+    window.mocap3d = Object.freeze({ mannequin, player: () => ({ frame: this.frame, drawn: this.stage.drawn, playing: this.timeline.playing }) });
   }
 
   setFrame(frame) {

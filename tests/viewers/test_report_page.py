@@ -1,0 +1,70 @@
+"""A report opened from disk in a browser: it plays, leads to frames, and asks nobody for anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from captured_clips import FIRST, STOP, walk
+from mocap3d.viewers.report import write_report
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a piece of the demo clip."""
+    return write_report(walk(), tmp_path_factory.mktemp("report") / "walk report.html")
+
+
+@pytest.fixture
+def opened(browser_page: Any, file: Path) -> Any:
+    """The page, its player drawn."""
+    browser_page.page.goto(file.as_uri())
+    browser_page.wait_for("window.mocap3d?.player().drawn > 0")
+    return browser_page
+
+
+def frame(opened: Any) -> int:
+    """Where the player is."""
+    return int(opened.page.evaluate("window.mocap3d.player().frame"))
+
+
+def test_it_opens_from_disk_and_asks_for_nothing(opened, file):
+    """Catches a request to a server or for another file, and a program that the page's own policy stops."""
+    assert opened.requests == [file.as_uri()]
+    assert opened.page.title().startswith("walk.mp4")
+    opened.page.keyboard.press(" ")
+    opened.wait_for("!window.mocap3d.player().playing && window.mocap3d.player().frame > 0")
+    assert frame(opened) == STOP - FIRST - 1
+    before = opened.page.evaluate("window.mocap3d.player().drawn")
+    opened.page.get_by_label("Mannequin").check()
+    opened.wait_for(f"window.mocap3d.player().drawn > {before}")
+    opened.wait_for("window.mocap3d.mannequin()")
+
+
+def test_pictures_and_plots_lead_to_their_frame(opened):
+    """Catches a click that leads elsewhere, and a picture that only a mouse can use."""
+    figure = opened.page.locator("[data-frame]").nth(1)
+    figure.focus()
+    opened.page.keyboard.press("Enter")
+    assert frame(opened) == int(figure.get_attribute("data-frame"))
+    plot = opened.page.locator("svg[data-frames]").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    wide = box["width"] * (1 - 46 / 640)
+    plot.click(position={"x": box["width"] - wide / 2, "y": 30})
+    assert abs(frame(opened) - 11.5) <= 1
+    cursor = plot.locator(".cursor").get_attribute("d")
+    assert 46 < float(cursor[1:].split()[0]) < 640
+
+
+def test_it_can_be_read_without_javascript(chromium, file):
+    """Catches a page whose text and numbers only a program would write."""
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(file.as_uri())
+    text = page.locator("body").inner_text()
+    for word in ("walk.mp4", "needs JavaScript", "foot skate", "Networks and licences", "Apache-2.0", "frame "):
+        assert word in text
+    assert page.locator("svg image").first.bounding_box()["height"] > 200
+    context.close()
