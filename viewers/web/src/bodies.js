@@ -2,7 +2,7 @@
 import * as THREE from "three";
 import { SIDES } from "./theme.js";
 
-const BALL = new THREE.SphereGeometry(1, 12, 8);
+const BALL = new THREE.SphereGeometry(1, 10, 7);
 const STICK = new THREE.CylinderGeometry(1, 1, 1, 8, 1, true).translate(0, 0.5, 0); // from the origin along +Y
 const UP = new THREE.Vector3(0, 1, 0);
 

@@ -18,14 +18,14 @@ export class CameraPicture {
   update(page) {
     const camera = page.cameras[page.state.camera];
     this.node.hidden = !camera || !(page.state.picture || page.state.through);
-    const over = this.stage.overlay.getContext("2d");
-    over.clearRect(0, 0, this.stage.overlay.width, this.stage.overlay.height);
+    const { overlay } = this.stage;
+    overlay.hidden = !camera || !page.state.through; // a layer less to put together
     if (!camera) return;
     this.title.textContent = page.view ? `${camera.name} · joints by “${page.view.detector}”` : camera.name;
     const far = this.#tell(page);
     this.number.textContent = page.view ? `${fixed(far)} px` : "";
     this.node.classList.toggle("caption-only", page.state.through);
-    if (page.state.through) this.#onStage(page, camera, over);
+    if (page.state.through) this.#onStage(page, camera, overlay.getContext("2d"));
     else if (page.state.picture) this.#inCorner(page, camera);
   }
 
@@ -33,11 +33,15 @@ export class CameraPicture {
     const [width, height] = camera.size_wh_px;
     const ratio = Math.min(devicePixelRatio, 2);
     const scale = WIDTH / Math.max(width, height);
-    this.canvas.style.width = `${width * scale}px`;
-    this.canvas.style.height = `${height * scale}px`;
-    this.canvas.width = Math.round(width * scale * ratio);
-    this.canvas.height = Math.round(height * scale * ratio);
+    const size = [Math.round(width * scale * ratio), Math.round(height * scale * ratio)];
     const pen = this.canvas.getContext("2d");
+    if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) {
+      [this.canvas.width, this.canvas.height] = size;
+      this.canvas.style.width = `${width * scale}px`;
+      this.canvas.style.height = `${height * scale}px`;
+    }
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, ...size);
     pen.setTransform(scale * ratio, 0, 0, scale * ratio, 0.5 * scale * ratio, 0.5 * scale * ratio);
     const truth = page.state.truth ? page.frameOf("true_px") : null;
     if (truth) lines(pen, truth, page.skeleton.parents, cssColour("--truth"), 2 / scale);
@@ -53,12 +57,13 @@ export class CameraPicture {
     const { x, y, scale } = this.stage.pictureBox();
     const ratio = this.stage.renderer.getPixelRatio();
     const [width, height] = camera.size_wh_px;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, this.stage.overlay.width, this.stage.overlay.height);
     pen.setTransform(scale * ratio, 0, 0, scale * ratio, (x + 0.5 * scale) * ratio, (y + 0.5 * scale) * ratio);
     pen.strokeStyle = cssColour("--accent");
     pen.lineWidth = 1.5 / scale;
     pen.strokeRect(-0.5, -0.5, width, height);
     this.#input(pen, page, 1 / scale);
-    pen.setTransform(1, 0, 0, 1, 0, 0);
   }
 
   // Rings where the detector saw joints, and from each a line to where the chosen model puts the joint.

@@ -13,7 +13,8 @@ export class Plot {
     Object.assign(this, { unit, onpick, least, series: [], frames: 1, fps: 1, frame: 0 });
     this.canvas = el("canvas", { class: "plot", role: "img", "aria-label": `${label}; click to go to a frame` });
     this.note = el("div", { class: "plot-note" });
-    this.host = el("div", { class: "plot-box" }, this.canvas, this.note);
+    this.cursor = el("div", { class: "plot-cursor", hidden: true });
+    this.host = el("div", { class: "plot-box" }, this.canvas, this.cursor, this.note);
     host.append(this.host);
     this.canvas.addEventListener("pointerdown", (event) => this.#down(event));
     this.canvas.addEventListener("pointermove", (event) => this.#move(event));
@@ -33,9 +34,12 @@ export class Plot {
     this.draw();
   }
 
+  /** Move the mark of the frame that is shown; the curves stay as they are drawn. */
   setFrame(frame) {
     this.frame = frame;
-    this.draw();
+    if (!this.width) return;
+    this.cursor.hidden = false;
+    this.cursor.style.transform = `translateX(${this.xOf(frame)}px)`;
   }
 
   draw() {
@@ -70,8 +74,7 @@ export class Plot {
     const top = this.#highest();
     this.#axes(pen, top);
     for (const series of this.series) this.#line(pen, series, top);
-    pen.fillStyle = cssColour("--accent");
-    pen.fillRect(this.xOf(this.frame) - 0.75, TOP - 4, 1.5, height - TOP - BOTTOM + 8);
+    this.setFrame(this.frame);
   }
 
   #highest() {
