@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from mocap3d.viewers.render.lens import bent, pinhole
+from mocap3d.viewers.render.light import lit
 from mocap3d.viewers.render.surfaces import Surface
 from numpy.typing import NDArray
 
@@ -38,9 +39,6 @@ _HINT: Final = (
     "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri (or libosmesa6)"
 )
 _NEAR: Final = 0.02  # of the distance to the farthest vertex
-# Directions that lights come from, in the eye's axes (right, up, towards it), and how strong they are.
-_LIGHTS: Final = (((-0.55, 0.85, 0.75), 2.6), ((0.9, 0.25, 0.6), 1.0), ((0.3, 0.6, -1.0), 1.8))
-_AMBIENT: Final = 0.32
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +81,6 @@ class Canvas:
         self.platform = working_platform() if platform is None else platform
         with _bound_to(self.platform):
             import pyrender
-            from pyrender.renderer import Renderer
 
             if self.platform == "egl":
                 from pyrender.platforms.egl import EGLPlatform as Platform
@@ -93,7 +90,7 @@ class Canvas:
             self._context.init_context()
             self._context.make_current()
         self._pyrender = pyrender
-        self._renderer = Renderer(*size_wh_px)
+        self._renderer = _quick(pyrender)(*size_wh_px)
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +119,7 @@ class Canvas:
         Returns:
             (H, W, 3) sRGB; without a background (H, W, 4), colours multiplied by opacity.
         """
-        scene = self._scene([bent(one, camera) for one in surfaces], pinhole(camera))
+        scene = self._scene([lit(bent(one, camera), camera) for one in surfaces], pinhole(camera))
         if background is not None:
             return self._drawn(scene, (*background, 255))[..., :3]
         picture = self._drawn(scene, (0, 0, 0, 0))
@@ -136,12 +133,12 @@ class Canvas:
         flags = self._pyrender.RenderFlags
         scene.bg_color = np.array(rgba) / 255
         self._context.make_current()
-        picture, _ = self._renderer.render(scene, flags.RGBA | flags.OFFSCREEN)
+        picture = self._renderer.render(scene, flags.RGBA | flags.OFFSCREEN | flags.FLAT)[0]
         return np.array(picture, dtype=np.uint8)
 
     def _scene(self, surfaces: Sequence[Surface], camera: Camera) -> pyrender.Scene:
         pyrender = self._pyrender
-        scene = pyrender.Scene(bg_color=np.zeros(4), ambient_light=np.full(3, _AMBIENT))
+        scene = pyrender.Scene()
         for surface in surfaces:
             if len(surface.triangles):
                 scene.add(_mesh(pyrender, surface))
@@ -152,26 +149,37 @@ class Canvas:
             K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5, znear=_NEAR * far, zfar=1.1 * far
         )  # its (0, 0) is the corner of a pixel
         scene.add(eye, pose=world_from_eye)
-        for direction, intensity in _LIGHTS:
-            light = pyrender.DirectionalLight(intensity=intensity)
-            scene.add(light, pose=world_from_eye @ _facing(np.array(direction)))
         return scene
+
+
+def _quick(pyrender: Any) -> type[Any]:
+    """Pyrender's renderer without its reading of depths, which nobody needs and which takes as long as drawing."""
+    from OpenGL import GL as gl  # type: ignore[import-untyped]
+
+    class Quick(pyrender.Renderer):  # type: ignore[misc]
+        def _read_main_framebuffer(self, _scene: Any, _flags: int) -> tuple[NDArray[np.uint8], None]:
+            width, height = self._main_fb_dims
+            gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self._main_fb_ms)
+            gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, self._main_fb)
+            box = (0, 0, width, height)
+            gl.glBlitFramebuffer(*box, *box, gl.GL_COLOR_BUFFER_BIT, gl.GL_LINEAR)
+            gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, self._main_fb)
+            pixels = gl.glReadPixels(*box, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE)
+            return np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[::-1], None
+
+    return Quick
 
 
 def _mesh(pyrender: Any, surface: Surface) -> Any:
     material = pyrender.MetallicRoughnessMaterial(
-        metallicFactor=0.0, roughnessFactor=0.65, alphaMode="BLEND" if (surface.rgba[:, 3] < 1).any() else "OPAQUE"
+        baseColorFactor=np.ones(4), alphaMode="BLEND" if (surface.rgba[:, 3] < 1).any() else "OPAQUE"
     )
-    if not surface.lit:
-        material.emissiveFactor = np.ones(3)
-        material.baseColorFactor = np.array([0.0, 0.0, 0.0, 1.0])
     primitive = pyrender.Primitive(
         positions=surface.vertices_m.astype(np.float32),
-        normals=surface.normals.astype(np.float32),
         color_0=surface.rgba.astype(np.float32),
         indices=surface.triangles.astype(np.uint32),
         material=material,
-        mode=4,
+        mode=4,  # triangles
     )
     return pyrender.Mesh([primitive])
 
@@ -181,16 +189,6 @@ def _farthest_m(surfaces: Sequence[Surface], camera: Camera) -> float:
     ahead = camera.cam_from_world[2]
     depths = [float((one.vertices_m @ ahead[:3] + ahead[3]).max(initial=0.0)) for one in surfaces]
     return max([0.1, *depths])
-
-
-def _facing(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A pose whose +Z points there: lights shine along -Z."""
-    z = direction / np.linalg.norm(direction)
-    x = np.cross([0.0, 1.0, 0.0], z)
-    x /= np.linalg.norm(x)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
-    return pose
 
 
 def _need_pyrender() -> None:

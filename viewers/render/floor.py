@@ -19,9 +19,10 @@ __all__ = ["grid", "shadow"]
 
 Floats = NDArray[np.float64]
 
-_SEGMENTS: Final = 32  # of a line, so that it can fade, and a lens can bend it
+_SEGMENTS: Final = 16  # of a line, so that it can fade, and a lens can bend it
 _LINES: Final = 24  # on each side of the middle, at most
-_CELLS: Final = 96  # of a shadow along its longer side, at most
+_CELLS: Final = 48  # of a shadow along its longer side, at most
+_UNSEEN: Final = 0.004  # less than one step of 255
 _REACH: Final = 0.22  # statures above the floor at which a shadow has a third of its darkness
 _BLURS: Final = ((0.016, 0.40), (0.07, 0.30))  # statures and darkness of a sharp and a soft part
 
@@ -84,6 +85,7 @@ def _flat(points_m: Floats, opacity: Floats, rgb: Floats) -> Surface:
     first = vertices_m[triangles[0]]
     if np.cross(first[1] - first[0], first[2] - first[0])[1] < 0:
         triangles = triangles[:, ::-1]
+    triangles = triangles[opacity.reshape(-1)[triangles].max(axis=1) > _UNSEEN]
     rgba = np.concatenate([np.broadcast_to(rgb, vertices_m.shape), opacity.reshape(-1, 1)], axis=1)
     normals = np.broadcast_to([0.0, 1.0, 0.0], vertices_m.shape)
     return Surface(vertices_m=vertices_m, normals=normals, triangles=triangles, rgba=rgba, lit=False)
