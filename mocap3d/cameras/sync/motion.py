@@ -25,15 +25,15 @@ from scipy.optimize import linear_sum_assignment
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
+from mocap3d.base.skeleton import Skeleton
 from mocap3d.cameras.sync.epipolar import misfit
 from mocap3d.cameras.sync.offsets import PairOffset, Sync, combine
 
-__all__ = ["MotionSyncSettings", "sync_motion"]
+__all__ = ["MotionSyncSettings", "body_joints", "sync_motion"]
 
 Floats = NDArray[np.float64]
 
 _FACE: Final = {"nose", "eye", "ear", "mouth"}
-"""A face tells nothing of time: it hardly moves about the head, and from behind a network makes it up."""
 _FEW: Final = 4  # people of whom all ways to name them are tried, ...
 _HURRIED: Final = 0.5  # ... looking so many times as often as usual at the places of all of them together
 _MOST_SAMPLES: Final = 2_000_000
@@ -141,7 +141,7 @@ def _all_moving(people: Sequence[Pose2D], settings: MotionSyncSettings) -> list[
 def _moving(pose: Pose2D, size: float, settings: MotionSyncSettings) -> _Moving:
     """Resample to the common rate, bridge short gaps, smooth, differentiate; ``size`` is divided out."""
     rate, fps = settings.rate_hz, float(pose.fps)
-    body = [j for j, name in enumerate(pose.skeleton.joint_names) if not _FACE & set(name.split("_"))]
+    body = body_joints(pose.skeleton)
     joints = len(body)
     count = int((len(pose) - 1) / fps * rate) + 1 if len(pose) else 0
     if count > _MOST_SAMPLES:
@@ -163,6 +163,14 @@ def _moving(pose: Pose2D, size: float, settings: MotionSyncSettings) -> _Moving:
         inside = gaussian_filter1d(bridged.astype(np.float64), 1.5 * sigma, mode="constant")  # a half at an edge
         known[j] = np.maximum(2 * inside - 1, 0.0) * bridged
     return _Moving(place, _tamed(velocity, known, settings.wild), known)
+
+
+def body_joints(skeleton: Skeleton) -> list[int]:
+    """All but those of the face, which tells nothing of time.
+
+    It hardly moves about the head, and from behind a network makes it up.
+    """
+    return [j for j, name in enumerate(skeleton.joint_names) if not _FACE & set(name.split("_"))]
 
 
 def _tame(path: Floats) -> NDArray[np.bool_]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mocap3d.base.errors import InputError
 
-__all__ = ["PairOffset", "Sync", "combine"]
+__all__ = ["SYSTEMATIC_S", "PairOffset", "Sync", "combine"]
 
 _ROUNDS = 30
-_SYSTEMATIC_S = 0.002
-"""No pair is trusted beyond this, however sharp its peak."""
+SYSTEMATIC_S = 0.002
+"""No offset is trusted beyond this, however sharp its peak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _least_squares(
     for row, pair in enumerate(pairs):
         A[row, pair.second], A[row, pair.first] = 1.0, -1.0
     b = np.array([pair.offset_s for pair in pairs])
-    std = np.array([np.hypot(pair.std_s, _SYSTEMATIC_S) for pair in pairs])
+    std = np.array([np.hypot(pair.std_s, SYSTEMATIC_S) for pair in pairs])
     belief = np.array([pair.confidence for pair in pairs]) / std**2
     used = np.flatnonzero(np.isfinite(start))[1:]
     offsets = np.where(np.isfinite(start), start, 0.0)
@@ -133,7 +133,7 @@ def _agreement(
             continue
         belief = np.array([pair.confidence for pair in own])
         off = np.array([abs(offsets[pair.second] - offsets[pair.first] - pair.offset_s) for pair in own])
-        fits = off <= np.array([3 * np.hypot(pair.std_s, _SYSTEMATIC_S) + 0.02 for pair in own])
+        fits = off <= np.array([3 * np.hypot(pair.std_s, SYSTEMATIC_S) + 0.02 for pair in own])
         doubt = float(np.prod(1 - belief[fits]))
         share = float(belief[fits].sum() / belief.sum())
         agreed[camera] = min(1.0, max(sure[camera], 1 - doubt) * share)
