@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mocap3d.cameras.sync.audio import compare_sounds, read_sound, sync_audio
-from mocap3d.cameras.sync.motion import MotionSyncSettings, sync_motion
+from mocap3d.cameras.sync.motion import sync_motion
+from mocap3d.cameras.sync.moving import MotionSyncSettings
 from mocap3d.cameras.sync.offsets import PairOffset, Sync, combine
 from mocap3d.cameras.sync.rays import RaySyncSettings, sync_rays
 from mocap3d.cameras.sync.together import synchronised

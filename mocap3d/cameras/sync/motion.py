@@ -4,7 +4,7 @@ Every camera sees the velocities of the same joints through a linear map of its 
 that does not move turns a velocity in space into one in the picture by one matrix, whatever the joint. So at the right
 offset the joints' velocities in two pictures are correlated, not entry by entry (a camera may be rolled, or stand
 opposite) but canonically, and how strongly is one determinant for each offset. Fourier transforms give it for all
-offsets at once. Needs neither lenses nor poses of the cameras.
+offsets at once. Needs neither lenses nor poses of the cameras, and gains by them.
 
 Reference:
     Anderson, An Introduction to Multivariate Statistical Analysis, "Testing independence of sets of variates".
@@ -14,68 +14,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.optimize import linear_sum_assignment
 
+from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
-from mocap3d.base.skeleton import Skeleton
-from mocap3d.cameras.sync.epipolar import misfit
+from mocap3d.cameras.sync.epipolar import fundamental, misfit
+from mocap3d.cameras.sync.moving import MotionSyncSettings, Moving, all_moving, size_px, straight
 from mocap3d.cameras.sync.offsets import PairOffset, Sync, combine
 
-__all__ = ["MotionSyncSettings", "body_joints", "sync_motion"]
+__all__ = ["sync_motion"]
 
 Floats = NDArray[np.float64]
 
-_FACE: Final = {"nose", "eye", "ear", "mouth"}
 _FEW: Final = 4  # people of whom all ways to name them are tried, ...
 _HURRIED: Final = 0.5  # ... looking so many times as often as usual at the places of all of them together
-_MOST_SAMPLES: Final = 2_000_000
 _UNKNOWNS: Final = 7  # of the matrix that relates two pictures
 _ALIKE: Final = 1.3  # misfits that differ by less than this factor are as good as each other
 _MUCH: Final = 1 / 3  # a lag with less of the best one's common time is no rival: a moment fits many others
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MotionSyncSettings:
-    """How motion is compared.
-
-    Attributes:
-        rate_hz: offsets are tried at this rate, then refined between its steps.
-        smooth_s: joints are smoothed by a Gaussian of this width.
-        longest_gap_s: joints that are missing for no longer are bridged.
-        least_overlap_s: less common time than this says nothing.
-        independent_hz: how many independent comparisons one second of a whole body is worth.
-        peak_s: offsets nearer than this to the best one are the same answer.
-        wild: velocities beyond this many times their median are cut down to it.
-        candidates: how many peaks are looked at closely.
-        everywhere: at how many lags, evenly spread, places are compared whatever the velocities say.
-        compare_hz: how often places are compared.
-        most_moments: how many moments at most.
-    """
-
-    rate_hz: float = 120.0
-    smooth_s: float = 0.03
-    longest_gap_s: float = 0.15
-    least_overlap_s: float = 0.75
-    independent_hz: float = 12.0
-    peak_s: float = 0.1
-    wild: float = 8.0
-    candidates: int = 8
-    everywhere: int = 120
-    compare_hz: float = 20.0
-    most_moments: int = 200
-
-
 def sync_motion(
     views: Sequence[Sequence[Pose2D]],
     *,
+    cameras: Sequence[Camera] | None = None,
     max_offset_s: float | None = None,
     settings: MotionSyncSettings | None = None,
 ) -> Sync:
@@ -84,6 +51,8 @@ def sync_motion(
     Args:
         views: C cameras, each a sequence of the people that it saw, over all of its frames (NaN where they are not
             seen); nobody needs to know who is who. Frame rates may differ; skeletons may not.
+        cameras: where the C cameras stand and what lenses they have, if that is known: it tells apart the steps of
+            someone who walks evenly. A calibration that is off makes offsets less exact than none; `sync_rays` mends it.
         max_offset_s: cameras started no further apart than this; None admits whatever leaves enough common time.
         settings: how motion is compared.
 
@@ -94,37 +63,30 @@ def sync_motion(
         InputError: fewer than two cameras, or different skeletons.
     """
     chosen = settings or MotionSyncSettings()
-    _check(views, max_offset_s)
-    moving = [_all_moving(people, chosen) for people in views]
+    _check(views, cameras, max_offset_s)
+    if cameras is not None:
+        views = [[straight(pose, camera) for pose in own] for own, camera in zip(views, cameras, strict=True)]
+    moving = [all_moving(people, chosen) for people in views]
     pairs = []
     for a, b in itertools.combinations(range(len(views)), 2):
-        found = _compare(moving[a], moving[b], max_offset_s, chosen)
+        F = None if cameras is None else _epipolar(cameras[a], cameras[b], size_px(views[a]), size_px(views[b]))
+        found = _compare(moving[a], moving[b], F, max_offset_s, chosen)
         if found is not None:
             pairs.append(PairOffset(first=a, second=b, offset_s=found[0], std_s=found[1], confidence=found[2]))
     return combine(len(views), pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moving:
-    """One person's joints at an even rate, in sizes: (J, N, 2) places and velocities, and how far to count them.
-
-    ``known`` (J, N) fades to 0 towards gaps and ends, so that no offset gains by what it leaves out.
-    """
-
-    place: Floats
-    velocity: Floats
-    known: Floats
-
-
-Matches = list[tuple[_Moving, _Moving]]
+Matches = list[tuple[Moving, Moving]]
 """Who of the first camera is who of the second."""
 Naming = tuple[int, ...]
 """For each person of the first camera that of the second; numbers beyond the end of either list are nobody."""
 
 
-def _check(views: Sequence[Sequence[Pose2D]], max_offset_s: float | None) -> None:
+def _check(views: Sequence[Sequence[Pose2D]], cameras: Sequence[Camera] | None, max_offset_s: float | None) -> None:
     if len(views) < 2:
         raise InputError(f"synchronising needs at least 2 cameras, got {len(views)}")
+    if cameras is not None and len(cameras) != len(views):
+        raise InputError(f"{len(views)} views need as many cameras, got {len(cameras)}")
     skeletons = {pose.skeleton.name for people in views for pose in people}
     if len(skeletons) > 1:
         raise InputError(f"all views must show the same skeleton, got {', '.join(sorted(skeletons))}")
@@ -132,76 +94,18 @@ def _check(views: Sequence[Sequence[Pose2D]], max_offset_s: float | None) -> Non
         raise InputError(f"max_offset_s must be above 0, got {max_offset_s}")
 
 
-def _all_moving(people: Sequence[Pose2D], settings: MotionSyncSettings) -> list[_Moving]:
-    """The people of one camera, all in one unit, so that one epipolar geometry fits them: the usual size of a body."""
-    sizes_px = [_body_size_px(pose) for pose in people]
-    return [_moving(pose, float(np.median(sizes_px)), settings) for pose in people]
-
-
-def _moving(pose: Pose2D, size: float, settings: MotionSyncSettings) -> _Moving:
-    """Resample to the common rate, bridge short gaps, smooth, differentiate; ``size`` is divided out."""
-    rate, fps = settings.rate_hz, float(pose.fps)
-    body = body_joints(pose.skeleton)
-    joints = len(body)
-    count = int((len(pose) - 1) / fps * rate) + 1 if len(pose) else 0
-    if count > _MOST_SAMPLES:
-        raise InputError(f"{len(pose) / fps / 3600:.1f} hours are too long to synchronise: cut the videos")
-    times, at = np.arange(len(pose)) / fps, np.arange(count) / rate
-    place, velocity, known = np.zeros((joints, count, 2)), np.zeros((joints, count, 2)), np.zeros((joints, count))
-    sigma = settings.smooth_s * rate
-    for j, joint in enumerate(body):
-        seen = (pose.confidence[:, joint] > 0) & np.isfinite(pose.xy_px[:, joint]).all(axis=-1)
-        if seen.sum() < 5:
-            continue
-        seen[seen] = _tame(pose.xy_px[seen, joint] / size)
-        t, xy = times[seen], pose.xy_px[seen, joint] / size
-        path = np.stack([np.interp(at, t, xy[:, axis]) for axis in (0, 1)], axis=-1)
-        place[j] = gaussian_filter1d(path, sigma, axis=0, mode="nearest")
-        velocity[j] = gaussian_filter1d(path, sigma, axis=0, order=1, mode="nearest") * rate
-        after = np.searchsorted(t, at).clip(1, len(t) - 1)
-        bridged = (t[after] - t[after - 1] <= max(settings.longest_gap_s, 1.5 / fps)) & (at >= t[0]) & (at <= t[-1])
-        inside = gaussian_filter1d(bridged.astype(np.float64), 1.5 * sigma, mode="constant")  # a half at an edge
-        known[j] = np.maximum(2 * inside - 1, 0.0) * bridged
-    return _Moving(place, _tamed(velocity, known, settings.wild), known)
-
-
-def body_joints(skeleton: Skeleton) -> list[int]:
-    """All but those of the face, which tells nothing of time.
-
-    It hardly moves about the head, and from behind a network makes it up.
-    """
-    return [j for j, name in enumerate(skeleton.joint_names) if not _FACE & set(name.split("_"))]
-
-
-def _tame(path: Floats) -> NDArray[np.bool_]:
-    """(N,) whether a place lies about where its four neighbours in time do (Hampel's filter)."""
-    off = np.linalg.norm(path - median_filter(path, size=(5, 1), mode="nearest"), axis=-1)
-    return np.asarray(off <= 5 * np.median(off) + 0.03)
-
-
-def _tamed(velocity: Floats, known: Floats, wild: float) -> Floats:
-    """Take each joint's mean away, and cut down what no body does."""
-    if not known.any():
-        return velocity
-    count = np.maximum(known.sum(axis=1), 1e-9)[:, None, None]
-    velocity = velocity - (velocity * known[..., None]).sum(axis=1, keepdims=True) / count
-    speed = np.linalg.norm(velocity, axis=-1)
-    limit = wild * max(float(np.median(speed[known > 0])), 1e-9)
-    return np.asarray(velocity * np.minimum(1.0, limit / np.maximum(speed, 1e-9))[..., None])
-
-
-def _body_size_px(pose: Pose2D) -> float:
-    """Typical distance of the joints from their middle: how large the person is in the picture."""
-    seen = np.where((pose.confidence > 0)[..., None], pose.xy_px, np.nan)
-    enough = np.isfinite(seen[..., 0]).sum(axis=1) >= 4
-    if not enough.any():
-        return 1.0
-    spread = np.nanstd(seen[enough], axis=1)
-    return max(float(np.median(np.hypot(spread[:, 0], spread[:, 1]))), 1e-6)
+def _epipolar(first: Camera, second: Camera, first_px: float, second_px: float) -> Floats:
+    """F for straight pixels in units of ``first_px`` and ``second_px``."""
+    F = fundamental(first.K, second.K, second.cam_from_world @ first.world_from_cam)
+    return np.diag([second_px, second_px, 1.0]) @ F @ np.diag([first_px, first_px, 1.0])
 
 
 def _compare(
-    first: Sequence[_Moving], second: Sequence[_Moving], max_offset_s: float | None, settings: MotionSyncSettings
+    first: Sequence[Moving],
+    second: Sequence[Moving],
+    F: Floats | None,
+    max_offset_s: float | None,
+    settings: MotionSyncSettings,
 ) -> tuple[float, float, float] | None:
     """How much later the second camera started than the first, its standard deviation, and confidence; None: unknown.
 
@@ -218,7 +122,7 @@ def _compare(
     if not allowed.any():
         return None
     table = np.where(np.isfinite(table), table, 0.0)
-    places = _Places(first, second, table, lags, settings)
+    places = _Places(first, second, F, table, lags, settings)
     found = _looked_at(places, lags, np.where(allowed, table.max(axis=1).sum(axis=0), -np.inf), settings)
     if not found:
         return None
@@ -309,13 +213,14 @@ class _Places:
 
     def __init__(
         self,
-        first: Sequence[_Moving],
-        second: Sequence[_Moving],
+        first: Sequence[Moving],
+        second: Sequence[Moving],
+        F: Floats | None,
         table: Floats,
         lags: NDArray[np.int64],
         settings: MotionSyncSettings,
     ) -> None:
-        self._first, self._second, self._table, self._settings = first, second, table, settings
+        self._first, self._second, self._F, self._table, self._settings = first, second, F, table, settings
         self._zero = int(np.flatnonzero(lags == 0)[0])
 
     def best_near(self, lag: int, reach: int, step: int) -> tuple[int, float, float]:
@@ -382,15 +287,15 @@ class _Places:
             weights.append((a.known[:, at] * b.known[:, at + lag]).ravel())
             points.append(np.concatenate([a.place[:, at], b.place[:, at + lag]], axis=-1).reshape(-1, 4))
             seconds += weights[-1].sum() / len(a.known) * (stop - start) / max(len(at), 1) / self._settings.rate_hz
-        comparisons = seconds * self._settings.independent_hz
-        if seconds < self._settings.least_overlap_s or comparisons <= _UNKNOWNS:
+        comparisons, unknowns = seconds * self._settings.independent_hz, _UNKNOWNS if self._F is None else 0
+        if seconds < self._settings.least_overlap_s or comparisons <= unknowns:
             return float("inf"), 0.0
         both = np.concatenate(points)
-        found = misfit(both[:, :2], both[:, 2:], np.concatenate(weights))
-        return found / (1 - _UNKNOWNS / comparisons), float(seconds)  # a few comparisons always fit
+        found = misfit(both[:, :2], both[:, 2:], np.concatenate(weights), self._F)
+        return found / (1 - unknowns / comparisons), float(seconds)  # a few comparisons always fit
 
 
-def _by_velocity(a: _Moving, b: _Moving, length: tuple[int, int], settings: MotionSyncSettings) -> Floats:
+def _by_velocity(a: Moving, b: Moving, length: tuple[int, int], settings: MotionSyncSettings) -> Floats:
     """Say for each lag how much likelier it is than no relation at all (log likelihood ratio); -inf without overlap.
 
     Returns:

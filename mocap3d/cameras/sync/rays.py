@@ -22,7 +22,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.projection import project
 from mocap3d.base.triangulation import px_per_m, reprojection_px, triangulate
-from mocap3d.cameras.sync.motion import body_joints
+from mocap3d.cameras.sync.moving import body_joints
 from mocap3d.cameras.sync.offsets import SYSTEMATIC_S, Sync
 from mocap3d.cameras.sync.together import synchronised
 
