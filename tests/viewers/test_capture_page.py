@@ -10,14 +10,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from captured_clips import FIRST, STOP, take, walk
+from captured_clips import FIRST, STOP, take, turned, walk
 from mocap3d.viewers.captures import CaptureShow, MotionShow, RigShow, open_capture
 from videos import LENS
 
 import mocap3d
+from mocap3d.base.motion_edits import trimmed
 from mocap3d.base.projection import project
 from mocap3d.quality.animation import FIGURES
 
+ARRAYS_2D = ("xy_px", "confidence")
+ARRAYS_3D = ("xyz_m", "confidence", "std_m", "views")
 SIDES = {"left": (0xD5, 0x5E, 0x00), "right": (0x00, 0x72, 0xB2)}
 
 
@@ -172,10 +175,11 @@ def test_several_cameras(browser_page, serving, tmp_path):
     browser_page.page.get_by_role("tab", name="Joints").click()
     names = clip.performances[0].pose3d.skeleton.joint_names
     row = browser_page.page.locator(".residuals tbody tr").nth(names.index("left_knee"))
+    browser_page.wait_for("document.querySelector('.residuals td').textContent !== '–'")
     assert row.locator("td").all_inner_texts() == ["0.0", "3.0", "6.0"]
     row.get_by_role("button").press("Enter")
     browser_page.wait_for(f"window.mocap3d.state.joint === {names.index('left_knee')}")
-    assert browser_page.page.evaluate("window.mocap3d.rays()") == 3
+    browser_page.wait_for("window.mocap3d.rays() === 3")
     browser_page.page.locator("h1").click()
     press(browser_page, "c", "c")
     browser_page.wait_for("window.mocap3d.state.camera === '1'")
@@ -196,6 +200,35 @@ def test_several_people(browser_page, serving):
     press(browser_page, "p", "p")
     browser_page.wait_for("window.mocap3d.state.person === '1'")
     assert browser_page.page.locator("td[data-figure]").count() == len(set(FIGURES)) - 1  # which joint: none
+
+
+def test_shots(browser_page, serving):
+    """Catches people of one shot who stand in the world of another, and a camera that stays where it was."""
+    clip = walk()
+    (one,), half = clip.performances, (STOP - FIRST) // 2
+    later = turned(clip.cameras[0], 1.0)
+    parts = [
+        replace(
+            one,
+            shot=shot,
+            motion=trimmed(one.motion, start, stop),
+            pose2d=replace(one.pose2d, **{name: getattr(one.pose2d, name)[start:stop] for name in ARRAYS_2D}),
+            pose3d=replace(one.pose3d, **{name: getattr(one.pose3d, name)[start:stop] for name in ARRAYS_3D}),
+            lifted_contacts=None,
+        )
+        for shot, (start, stop) in enumerate([(0, half), (half, 2 * half)])
+    ]
+    shots = (mocap3d.Shot(start=FIRST, stop=FIRST + half), mocap3d.Shot(start=FIRST + half, stop=STOP))
+    cut = replace(
+        clip, performances=tuple(parts), shots=shots, cameras=(clip.cameras[0], later), grounds=clip.grounds * 2
+    )
+    browser_page.page.goto(serving([CaptureShow(cut)]))
+    shown(browser_page, FIRST)
+    there = "[window.mocap3d.place(0, 0), window.mocap3d.place(1, 0)].map(Boolean)"
+    assert browser_page.page.evaluate(there) == [True, False]
+    press(browser_page, "End")
+    shown(browser_page, STOP - 1)
+    assert browser_page.page.evaluate(there) == [False, True]
 
 
 def test_only_the_keyboard(opened):

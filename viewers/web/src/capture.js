@@ -25,7 +25,7 @@ export async function openCapture(shell, source, manifest) {
 
 class CapturePage {
   constructor(shell, source, manifest) {
-    Object.assign(this, { shell, source, manifest, frame: 0, joint: -1, extent: new Extent() });
+    Object.assign(this, { shell, source, manifest, frame: 0, joint: -1, extents: new Map() });
     this.state = { person: manifest.people.length > 1 ? "all" : "0", camera: "all", mannequin: false, contacts: true, path: true, follow: false, through: false, seen: true, body: true, dots: false };
     this.rows = new Rows(source, { onload: () => this.#redraw(), onerror: (error) => shell.fail(error) });
     const whole = new Map();
@@ -46,10 +46,16 @@ class CapturePage {
     const first = Math.max(0, Math.min(...manifest.people.map((person) => person.first)) - manifest.start);
     this.timeline?.setClip(manifest.frames, manifest.fps, Number.isFinite(first) ? first : 0);
     await Promise.all(manifest.people.map((_, index) => this.#takeIn(index)));
-    if (!manifest.people.length) for (const camera of manifest.cameras) this.extent.add(placeOf(camera)).add(corners(camera, 0.5).flat());
+    if (!manifest.people.length) for (const camera of manifest.cameras) this.#extent(0).add(placeOf(camera)).add(corners(camera, 0.5).flat());
     this.#redraw();
     this.home();
     this.#publish();
+  }
+
+  // The room that is taken in a shot, each of which has a world of its own.
+  #extent(shot) {
+    if (!this.extents.has(shot)) this.extents.set(shot, new Extent());
+    return this.extents.get(shot);
   }
 
   // The room that somebody takes over the whole clip, and their way over the floor.
@@ -58,7 +64,7 @@ class CapturePage {
     const rows = await this.rows.whole(person.arrays.world, person.frames);
     const width = person.joints.length * 3;
     const step = Math.max(1, Math.floor(person.frames / 2000));
-    for (let t = 0; t < person.frames; t += step) this.extent.add(rows.subarray(t * width, (t + 1) * width));
+    for (let t = 0; t < person.frames; t += step) this.#extent(person.shot).add(rows.subarray(t * width, (t + 1) * width));
     if (person.is_motion) this.scene.figures[index].setPath(rows.subarray(Math.max(0, person.parents.indexOf(-1)) * 3), width);
   }
 
@@ -190,23 +196,27 @@ class CapturePage {
     this.frame = frame;
     this.#ofShot();
     for (const view of this.views) view.show(frame + this.manifest.start, this.timeline.playing);
-    this.#redraw();
+    this.#redrawBody();
   }
 
   /** The eye to where everybody can be seen all the time, from where the camera stood, a little higher and aside. */
   home() {
     if (this.state.through) return;
     const camera = this.manifest.cameras[this.#cameraNumbers()[0]];
-    this.extent.fit(this.stage, this.manifest.kind === "capture" ? placeOf(camera) : null);
+    this.#extent(this.shot ?? 0).fit(this.stage, this.manifest.kind === "capture" ? placeOf(camera) : null);
   }
 
   // --- drawing -------------------------------------------------------------------------------------------------------
 
   #redraw() {
     if (!this.stage) return;
+    this.#redrawBody();
+    for (const view of this.views) view.draw();
+  }
+
+  #redrawBody() {
     this.#place();
     this.quality?.setFrame(this.frame);
-    for (const view of this.views) view.draw();
     this.stage.draw();
   }
 
@@ -347,7 +357,10 @@ class CapturePage {
         return { ...page.state, frame: page.frame, joint: page.joint, playing: page.timeline?.playing ?? false, drawn: page.stage.drawn };
       },
       pictures: () => this.views.map((view) => ({ name: view.camera.name, frame: view.frame, pending: view.pending, image: Boolean(view.image), box: view.box() })),
-      place: (person, joint) => this.stage.toScreen(...this.rowOf(person, "world").subarray(joint * 3, joint * 3 + 3)),
+      place: (person, joint) => {
+        const { xyz } = this.scene.figures[person];
+        return xyz && this.stage.toScreen(...xyz.subarray(joint * 3, joint * 3 + 3));
+      },
       rays: () => this.scene.rays.children.length,
       mannequin: (person) => Boolean(this.scene.figures[person].mannequin?.object.visible),
     });
