@@ -80,7 +80,7 @@ def one_at_a_time(places_m: Sequence[NDArray[np.float64]]) -> mocap3d.Pose3D:
 
 def centroid(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(x, y) of the middle of what is not black, in pixels whose centres are whole numbers."""
-    y, x = np.nonzero(picture.max(axis=-1) > 40)
+    y, x = np.nonzero(picture.max(axis=-1) > 12)
     return np.array([x.mean(), y.mean()])
 
 

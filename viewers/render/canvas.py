@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
-from mocap3d.viewers.render.lens import bent, pinhole
+from mocap3d.viewers.render.lens import bent, pinhole, scaled
 from mocap3d.viewers.render.light import lit
 from mocap3d.viewers.render.surfaces import Surface
 from numpy.typing import NDArray
@@ -66,18 +66,20 @@ class Canvas:
     """A place to draw on, of one size; close it, or use it in a ``with``.
 
     Attributes:
-        size_wh_px: width and height.
+        size_wh_px: width and height of the pictures.
+        fine: how many times as many pixels a side are drawn and averaged.
         platform: one of `PLATFORMS`.
     """
 
-    def __init__(self, size_wh_px: tuple[int, int], *, platform: str | None = None) -> None:
+    def __init__(self, size_wh_px: tuple[int, int], *, fine: int = 1, platform: str | None = None) -> None:
         """Open it; ``platform`` None finds one that works.
 
         Raises:
             MissingExtraError: pyrender is not installed.
             InputError: nothing here draws without a display.
         """
-        self.size_wh_px = size_wh_px
+        self.size_wh_px, self.fine = size_wh_px, fine
+        drawn_wh_px = (fine * size_wh_px[0], fine * size_wh_px[1])
         self.platform = working_platform() if platform is None else platform
         with _bound_to(self.platform):
             import pyrender
@@ -86,11 +88,11 @@ class Canvas:
                 from pyrender.platforms.egl import EGLPlatform as Platform
             else:
                 from pyrender.platforms.osmesa import OSMesaPlatform as Platform
-            self._context = Platform(*size_wh_px)
+            self._context = Platform(*drawn_wh_px)
             self._context.init_context()
             self._context.make_current()
         self._pyrender = pyrender
-        self._renderer = _quick(pyrender)(*size_wh_px)
+        self._renderer = _quick(pyrender)(*drawn_wh_px)
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +121,9 @@ class Canvas:
         Returns:
             (H, W, 3) sRGB; without a background (H, W, 4), colours multiplied by opacity.
         """
-        scene = self._scene([lit(bent(one, camera), camera) for one in surfaces], pinhole(camera))
+        width, height = self.size_wh_px
+        eye = scaled(pinhole(camera), (self.fine * width, self.fine * height))
+        scene = self._scene([lit(bent(one, camera), camera) for one in surfaces], eye)
         if background is not None:
             return self._drawn(scene, (*background, 255))[..., :3]
         picture = self._drawn(scene, (0, 0, 0, 0))
@@ -134,7 +138,11 @@ class Canvas:
         scene.bg_color = np.array(rgba) / 255
         self._context.make_current()
         picture = self._renderer.render(scene, flags.RGBA | flags.OFFSCREEN | flags.FLAT)[0]
-        return np.array(picture, dtype=np.uint8)
+        if self.fine == 1:
+            return np.array(picture, dtype=np.uint8)
+        width, height = self.size_wh_px
+        blocks = picture.reshape(height, self.fine, width, self.fine, 4)
+        return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
 
     def _scene(self, surfaces: Sequence[Surface], camera: Camera) -> pyrender.Scene:
         pyrender = self._pyrender

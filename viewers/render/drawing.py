@@ -109,7 +109,7 @@ def render_picture(
     chosen = frames[len(frames) // 2] if frame is None else frame
     if chosen not in frames:
         raise InputError(f"there is no frame {frame}; {scene.source or 'it'} has {frames.start} to {frames.stop - 1}")
-    return next(iter(_pictures(scene, [chosen], view or View(), look or Look(), size)))
+    return next(iter(_pictures(scene, [chosen], view or View(), look or Look(), size, fine=_fine(size))))
 
 
 def render_sheet(
@@ -149,7 +149,7 @@ def render_sheet(
         view = replace(view, follow=True)
     width, height = size or (_shape_of(scene, view, None) if view.kind == "overlay" else _TILE)
     _check_size((width * columns, height * rows), largest=2 * _SIDES_PX[1])
-    tiles = list(_pictures(scene, chosen, view, look or Look(), (width, height)))
+    tiles = list(_pictures(scene, chosen, view, look or Look(), (width, height), fine=_fine((width, height))))
     lines = [np.concatenate(tiles[row * columns : (row + 1) * columns], axis=1) for row in range(rows)]
     return np.concatenate(lines)
 
@@ -227,26 +227,28 @@ def frames_between(scene: Scene, start: int | str | None = None, stop: int | str
 # --- the steps --------------------------------------------------------------------------------------------------------
 
 
-def _pictures(scene: Scene, frames: Sequence[int], view: View, look: Look, size: Size | None) -> Iterator[Picture]:
+def _pictures(
+    scene: Scene, frames: Sequence[int], view: View, look: Look, size: Size | None, *, fine: int = 1
+) -> Iterator[Picture]:
     """Yield the picture of each frame; frames ascend wherever a video is shown."""
     shape = _shape_of(scene, view, size)
     if view.kind == "overlay":
-        yield from _over(scene, frames, scene.camera(view.camera), look, shape)
+        yield from _over(scene, frames, scene.camera(view.camera), look, shape, fine)
     elif view.kind == "beside":
         filmed = scene.camera(view.camera)
         half = (shape[0] // 2, shape[1])
-        own = _alone(scene, frames, view, look, (shape[0] - half[0], shape[1]))
+        own = _alone(scene, frames, view, look, (shape[0] - half[0], shape[1]), fine)
         for taken, drawn in zip(filmed.pictures(frames, scene.fps), own, strict=True):
             yield np.concatenate([_framed(taken, half, drawn[0, 0]), drawn], axis=1)
     else:
-        yield from _alone(scene, frames, view, look, shape)
+        yield from _alone(scene, frames, view, look, shape, fine)
 
 
-def _alone(scene: Scene, frames: Sequence[int], view: View, look: Look, size: Size) -> Iterator[Picture]:
+def _alone(scene: Scene, frames: Sequence[int], view: View, look: Look, size: Size, fine: int) -> Iterator[Picture]:
     """People and floor, from a camera of their own."""
     eyes = orbit(scene, view, frames, size)
     ground = None if look.floor is False else "white" if look.background == "transparent" else look.background
-    with Canvas(size) as canvas:
+    with Canvas(size, fine=fine) as canvas:
         for frame, eye in zip(frames, eyes, strict=True):
             surfaces = _surfaces(scene, frame, eye, look, ground)
             background = _BACKGROUNDS.get(look.background)
@@ -254,10 +256,10 @@ def _alone(scene: Scene, frames: Sequence[int], view: View, look: Look, size: Si
             yield picture if background is not None else _divided(picture)
 
 
-def _over(scene: Scene, frames: Sequence[int], filmed: Filmed, look: Look, size: Size) -> Iterator[Picture]:
+def _over(scene: Scene, frames: Sequence[int], filmed: Filmed, look: Look, size: Size, fine: int) -> Iterator[Picture]:
     """People over the video that shows them."""
     eye = scaled(filmed.camera, size)
-    with Canvas(size) as canvas:
+    with Canvas(size, fine=fine) as canvas:
         for frame, taken in zip(frames, filmed.pictures(frames, scene.fps), strict=True):
             surfaces = _surfaces(scene, frame, eye, look, "video" if look.floor else None)
             drawn = canvas.draw(surfaces, eye).astype(np.float32) * look.opacity
@@ -313,6 +315,12 @@ def _check_size(size: Size, largest: int = _SIDES_PX[1]) -> None:
             f"a picture can have {_SIDES_PX[0]} to {largest} pixels a side and 16.8 million altogether, "
             f"got {width} x {height}"
         )
+
+
+def _fine(size: Size | None) -> int:
+    """Stills are drawn with four times the pixels, unless they have many."""
+    width, height = size or _SIZE
+    return 2 if 4 * width * height <= _MOST_PX else 1
 
 
 def _even(pixels: float) -> int:
