@@ -93,7 +93,7 @@ class CapturePage {
 
   #legend() {
     const { manifest } = this;
-    if (!manifest.people.length) return null;
+    if (!manifest.people.some((person) => person.sides.includes("left"))) return null;
     const parts = [["left", "left"], ["right", "right"]];
     if (manifest.people.some((person) => person.arrays.feet)) parts.push(["stands", "stands"]);
     return el("div", { class: "key", "aria-hidden": "true" }, parts.map(([name, text]) => el("span", { class: name }, text)));

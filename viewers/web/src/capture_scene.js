@@ -17,6 +17,7 @@ class Figure {
     Object.assign(this, { stage, facts, source, fps, mannequin: null, loading: null, xyz: null });
     const small = facts.joints.length > 40 || !facts.parents.some((parent) => parent >= 0);
     this.body = new Body({ parents: facts.parents, names: facts.joints, radius: small ? 0.016 : 0.026 });
+    this.body.sticks.visible = facts.parents.some((parent) => parent >= 0); // points of a file have no bones
     this.body.sides = facts.sides;
     this.body.colourBySide();
     this.rings = [0, 1, 2, 3].map(() => new THREE.Mesh(RING, new THREE.MeshBasicMaterial({ color: STANDS, side: THREE.DoubleSide })));
