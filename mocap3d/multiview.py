@@ -1,8 +1,9 @@
 """Several videos of one take and the cameras that took them -> motions; the steps in order.
 
-Each video is watched by itself. The motion of the joints says when each camera started; on one clock, people are
-matched across views, left and right are told apart, and each person is triangulated over the whole clip. The world is
-that of the cameras: no gravity and no floor is looked for. From joints in space on, ``solving.py`` does the rest.
+Each video is watched by itself. The motion of the joints says when each camera started, and rays that meet say it to a
+part of a frame. On one clock, people are matched across views, left and right are told apart, and each person is
+triangulated over the whole clip. The world is that of the cameras: no gravity and no floor is looked for. From joints
+in space on, ``solving.py`` does the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
 from mocap3d.solving import DEFAULT_HEIGHT_M, FootLock, Sight, Standing, Wanted, perform, solve_person
-from mocap3d.take import SyncBy, Take, on_one_clock, starts_of, tracks_of
+from mocap3d.take import SyncBy, Take, on_one_clock, sharpened, starts_of, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ __all__ = ["capture_views", "rig_of"]
 
 Floats = NDArray[np.float64]
 Videos = Sequence[str | os.PathLike[str]]
+Views = Sequence[Sequence[Pose2D | None]]
+"""Per person what each camera saw."""
 
 _FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together
 _LEAST_S = 0.25  # someone triangulated for less is nobody
@@ -93,11 +96,18 @@ def capture_views(
             tracks_of(watch(video, detector, device, tell), camera, notes)
             for video, camera in zip(opened, rig, strict=True)
         ]
-        offsets_s, told = starts_of(sync, videos, seen, rig)
+        offsets_s, told = starts_of(sync, videos, seen, rig, placed=True)
     take = on_one_clock(seen, rig, offsets_s, opened)
+    people = _matched(take)
+    better_s = sharpened(take, people, offsets_s, notes) if told == "motion" and people else None
+    if better_s is not None:
+        offsets_s, told = better_s, "motion and rays"
+        take = on_one_clock(seen, rig, offsets_s, opened)
+        people = _matched(take)
+    people = _in_several(people, take.cameras, notes)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
     wanted = Wanted(camera=rig[0], height_m=height, device=device, foot_lock=foot_lock, symmetric=symmetric)
-    performances = _perform(take, person, wanted, notes, tell)
+    performances = _perform(take, people, person, wanted, notes, tell)
     main = _main_camera(performances)
     performances = [replace(one, pose2d=_in_picture(one, main)) for one in performances]
     settings = {
@@ -185,23 +195,37 @@ def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[
     return found
 
 
-def _perform(
-    take: Take, person: int | Literal["all"] | None, wanted: Wanted, notes: list[str], tell: Progress
-) -> list[Performance]:
-    """Match, triangulate and solve whoever is wanted; what fails for one person becomes a note, if anybody is left."""
-    from mocap3d.identify.reflections import without_reflections
+def _matched(take: Take) -> Views:
+    """Who is who: per person what each camera saw."""
     from mocap3d.identify.views import match_people
 
-    people = match_people(take.tracks, take.cameras)
-    real = without_reflections(people, take.cameras)
+    return match_people(take.tracks, take.cameras)
+
+
+def _in_several(people: Views, cameras: Sequence[Camera], notes: list[str]) -> Views:
+    """Those whom two cameras or more saw, themselves and no reflections."""
+    from mocap3d.identify.reflections import without_reflections
+
+    real = without_reflections(people, cameras)
     if len(real) < len(people):
         notes.append(f"{len(people) - len(real)} reflections of people are left out")
-    people = real
-    several = [views for views in people if sum(pose is not None for pose in views) >= 2]
-    if len(several) < len(people):
-        notes.append(f"{len(people) - len(several)} people were seen by one camera only and are left out")
+    several = [views for views in real if sum(pose is not None for pose in views) >= 2]
+    if len(several) < len(real):
+        notes.append(f"{len(real) - len(several)} people were seen by one camera only and are left out")
     if not several:
         raise InputError("nobody is seen by two cameras alike: check that the cameras belong to these videos")
+    return several
+
+
+def _perform(
+    take: Take,
+    several: Views,
+    person: int | Literal["all"] | None,
+    wanted: Wanted,
+    notes: list[str],
+    tell: Progress,
+) -> list[Performance]:
+    """Triangulate and solve whoever is wanted; what fails for one person becomes a note, if anybody is left."""
     numbers = range(1, len(several) + 1) if person == "all" else [1 if person is None else person]
     if max(numbers) > len(several):
         raise InputError(f"there is no person {person}; two cameras or more saw {len(several)}")

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from mocap3d.cameras.sync import Sync
     from mocap3d.cameras.video import Video
 
-__all__ = ["SyncBy", "Take", "on_one_clock", "starts_of", "tracks_of"]
+__all__ = ["SyncBy", "Take", "on_one_clock", "sharpened", "starts_of", "tracks_of"]
 
 Floats = NDArray[np.float64]
 Videos = Sequence[str | os.PathLike[str]]
 SyncBy = Literal["motion", "audio", "none"] | Sequence[float]
 
 _SURE = 0.5  # confidence below which an offset is not believed
+_FAR_STDS = 3.0  # rays that contradict the motion by so many standard deviations are mentioned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,12 @@ def tracks_of(watched: Watched, camera: Camera, notes: list[str]) -> list[Pose2D
 
 
 def starts_of(
-    sync: SyncBy, videos: Videos, seen: Sequence[Sequence[Pose2D]], rig: Sequence[Camera]
+    sync: SyncBy, videos: Videos, seen: Sequence[Sequence[Pose2D]], rig: Sequence[Camera], *, placed: bool = False
 ) -> tuple[Floats, str]:
-    """(C,) when each video began, in seconds after the first one, and where that is known from."""
+    """(C,) when each video began, in seconds after the first one, and where that is known from.
+
+    Motion alone cannot tell the steps of someone who walks evenly apart; cameras that are ``placed`` can.
+    """
     from mocap3d.cameras.sync import sync_audio, sync_motion
 
     if not isinstance(sync, str):
@@ -89,6 +93,8 @@ def starts_of(
     if sync == "none":
         return np.zeros(len(videos)), "none"
     found: Sync = sync_motion(seen) if sync == "motion" else sync_audio(videos)
+    if sync == "motion" and placed and not (found.confidence >= _SURE).all():
+        found = sync_motion(seen, cameras=rig)
     doubtful = [camera.name for camera, sure in zip(rig, found.confidence, strict=True) if not sure >= _SURE]
     if doubtful:
         raise CalibrationError(
@@ -96,6 +102,31 @@ def starts_of(
             "view of all cameras, or clap; or say when videos began (sync=seconds per video, or 'none')"
         )
     return found.offsets_s, sync
+
+
+def sharpened(
+    take: Take, people: Sequence[Sequence[Pose2D | None]], offsets_s: Floats, notes: list[str]
+) -> Floats | None:
+    """Put ``offsets_s`` right by the part of a frame that the rays of the cameras tell; None where they tell nothing.
+
+    Args:
+        take: on one clock by these offsets.
+        people: who is who in it.
+        offsets_s: (C,) when each video began.
+        notes: takes a sentence about cameras whose rays contradict the offsets.
+    """
+    from mocap3d.cameras.sync import sync_rays
+
+    found = sync_rays(people, take.cameras)
+    sure = found.confidence >= _SURE
+    for camera, later_s, std_s, believed in zip(take.cameras, found.offsets_s, found.std_s, sure, strict=True):
+        if not believed and abs(later_s) > _FAR_STDS * std_s:
+            notes.append(
+                f"the rays of {camera.name} meet those of the others best {abs(later_s):.2f} s "
+                f"{'later' if later_s > 0 else 'earlier'} than the motion says: not believed; was it moved?"
+            )
+    better = offsets_s + np.where(sure, found.offsets_s, 0.0)
+    return better - better[0] if sure[1:].any() else None
 
 
 def on_one_clock(

@@ -1,20 +1,29 @@
-"""A camera whose pictures were cut out of larger ones, or scaled: declared, never guessed.
+"""A camera whose pictures were cut out of larger ones, scaled, or given black bars: declared, never guessed.
 
 Cutting moves the principal point, scaling moves focal lengths and principal point; distortion stays, because it is in
-units of the focal length. What fits a video of another size than its calibration is tried by `crops_that_fit`.
+units of the focal length. What fits a video of another size than its calibration is tried by `crops_that_fit`; of all
+that, bars are seen in the pictures themselves (`bars_px`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 
-__all__ = ["cropped", "crops_that_fit", "scaled"]
+__all__ = ["bars_px", "bordered", "cropped", "crops_that_fit", "scaled"]
+
+Bars = tuple[int, int, int, int]
+
+_BARS: Final = "scaled, with black bars"
+_DARK: Final = 40  # of 255; bars are at most 16 in video levels, and an encoder lets pictures ring into them
+_SMEAR_PX: Final = 1.5  # by which a bar's edge may be off: sides are rounded, edges blurred
 
 
 def cropped(camera: Camera, size_wh_px: tuple[int, int], offset_px: tuple[float, float] | None = None) -> Camera:
@@ -65,14 +74,55 @@ def scaled(camera: Camera, size_wh_px: tuple[int, int]) -> Camera:
     return replace(camera, size_wh_px=(int(after[0]), int(after[1])), K=K)
 
 
-def crops_that_fit(camera: Camera, size_wh_px: tuple[int, int]) -> Iterator[tuple[str, Camera]]:
+def bordered(camera: Camera, size_wh_px: tuple[int, int]) -> Camera:
+    """The camera of the whole picture, scaled until it fits into another shape, with black bars where it does not fill.
+
+    Raises:
+        InputError: no size.
+    """
+    part = np.array(size_wh_px, np.float64)
+    if part.shape != (2,) or not (part >= 1).all():
+        raise InputError(f"a size is width and height, at least 1, got {size_wh_px}")
+    inner = _inner(camera, size_wh_px)
+    K = scaled(camera, inner).K.copy()
+    K[:2, 2] += (part - inner) / 2
+    return replace(camera, size_wh_px=(int(part[0]), int(part[1])), K=K)
+
+
+def bars_px(pictures: Iterable[NDArray[np.uint8]]) -> Bars:
+    """How many columns and rows stay black in all pictures: left, top, right, bottom.
+
+    Args:
+        pictures: (H, W, 3), a few of one video, not all of them alike.
+
+    Returns:
+        Zeros for pictures that are black altogether, or none at all.
+    """
+    brightest: NDArray[np.uint8] | None = None
+    for picture in pictures:
+        brightest = picture.max(axis=-1) if brightest is None else np.maximum(brightest, picture.max(axis=-1))
+    if brightest is None:
+        return 0, 0, 0, 0
+    left, right = _ends(np.quantile(brightest, 0.95, axis=0) > _DARK)
+    top, bottom = _ends(np.quantile(brightest, 0.95, axis=1) > _DARK)
+    return left, top, right, bottom
+
+
+def crops_that_fit(
+    camera: Camera, size_wh_px: tuple[int, int], *, bars: Bars | None = None
+) -> Iterator[tuple[str, Camera]]:
     """The crops and scalings that a video of another size may be, each with a word for it; the usual ones first.
 
-    The same size yields the camera itself. Which one it is, the video decides: whoever has seen it in other cameras
-    too takes the one with the smallest residual.
+    The same size yields the camera itself. Which one it is, the video decides: ``bars``, from `bars_px`, leave one
+    where they fit; else whoever has seen it in other cameras too takes the one with the smallest residual.
     """
     if size_wh_px == camera.size_wh_px:
         yield "as calibrated", camera
+        return
+    spare_px = (np.array(size_wh_px) - _inner(camera, size_wh_px)) / 2
+    has_bars = bars is not None and bool((np.abs(np.reshape(bars, (2, 2)) - spare_px) <= _SMEAR_PX).all())
+    if has_bars and any(bars or ()):
+        yield _BARS, bordered(camera, size_wh_px)
         return
     whole, part = np.array(camera.size_wh_px), np.array(size_wh_px)
     if (part <= whole).all():
@@ -89,6 +139,21 @@ def crops_that_fit(camera: Camera, size_wh_px: tuple[int, int]) -> Iterator[tupl
         yield "scaled", scaled(camera, size_wh_px)
     except InputError:
         yield from _filled(camera, size_wh_px)
+        if bars is None:
+            yield _BARS, bordered(camera, size_wh_px)
+
+
+def _inner(camera: Camera, size_wh_px: tuple[int, int]) -> tuple[int, int]:
+    """The size of the whole picture, scaled to fit inside."""
+    whole = np.array(camera.size_wh_px, np.float64)
+    width, height = np.maximum(np.round(whole * float((np.array(size_wh_px) / whole).min())), 1)
+    return int(width), int(height)
+
+
+def _ends(bright: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many are dark before the first bright one, and after the last."""
+    there = np.flatnonzero(bright)
+    return (int(there[0]), len(bright) - 1 - int(there[-1])) if len(there) else (0, 0)
 
 
 def _filled(camera: Camera, size_wh_px: tuple[int, int]) -> Iterator[tuple[str, Camera]]:

@@ -52,7 +52,7 @@ def sync_motion(
         views: C cameras, each a sequence of the people that it saw, over all of its frames (NaN where they are not
             seen); nobody needs to know who is who. Frame rates may differ; skeletons may not.
         cameras: where the C cameras stand and what lenses they have, if that is known: it tells apart the steps of
-            someone who walks evenly. A calibration that is off makes offsets less exact than none; `sync_rays` mends it.
+            someone who walks evenly. One that is off makes offsets less exact than none does; `sync_rays` mends that.
         max_offset_s: cameras started no further apart than this; None admits whatever leaves enough common time.
         settings: how motion is compared.
 

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 
 _POSE: Final = 6  # unknowns of a camera's small motion
 _LEAST: Final = 100  # points that two cameras see
+_SLOW: Final = 4.0  # velocities below so many standard deviations of their noise are rest
 _SPENT: Final = 2  # spans of time that say nothing of how far spans are apart
 _WILD: Final = 4.0  # residuals beyond so many times the usual one lose their say (Cauchy)
 
@@ -108,9 +109,9 @@ def _nothing(cameras: int) -> Sync:
 class _Points:
     """N points of one person that rays meet in; residuals and what they may come from, in standard deviations.
 
-    ``off`` (C, N, 2), ``by_point`` (C, N, 2, 3), ``by_time`` (C, N, 2), ``by_pose`` (C, N, 2, 6) and ``by_joint`` (C, N),
-    0 where not seen; ``joint`` (N,) of ``joints`` and ``moment_s`` (N,). Poses and joints move in units of what is
-    expected of them.
+    ``off`` (C, N, 2), ``by_point`` (C, N, 2, 3), ``by_time`` (C, N, 2), ``by_pose`` (C, N, 2, 6) and ``by_joint``
+    (C, N), 0 where not seen; ``joint`` (N,) of ``joints`` and ``moment_s`` (N,). Poses and joints move in units of
+    what is expected of them.
     """
 
     off: Floats
@@ -214,11 +215,19 @@ def _velocity(xyz_m: Floats, fps: float, smooth_s: float) -> tuple[Floats, NDArr
     for joint in np.flatnonzero(known.sum(axis=0) >= 5):
         there = np.flatnonzero(known[:, joint])
         path = np.stack([np.interp(everywhere, there, xyz_m[there, joint, axis]) for axis in range(3)], axis=-1)
-        velocity[:, joint] = gaussian_filter1d(path, sigma, axis=0, order=1, mode="nearest") * fps
+        velocity[:, joint] = _above_noise(gaussian_filter1d(path, sigma, axis=0, order=1, mode="nearest"), path, sigma)
+    velocity *= fps
     known[:, known.sum(axis=0) < 5] = False
     reach = 2 * int(np.ceil(sigma))
     around = np.lib.stride_tricks.sliding_window_view(np.pad(known, ((reach, reach), (0, 0))), 2 * reach + 1, axis=0)
     return velocity, known & (around.mean(axis=-1) > 0.8)  # at gaps and ends a slope is a guess
+
+
+def _above_noise(slope: Floats, path: Floats, sigma: float) -> Floats:
+    """Slopes (T, 3) less what noise alone makes of a path at rest: it would pass for knowledge about time."""
+    std = 0.6 * float(np.median(np.abs(np.diff(path, n=2, axis=0))))  # of white noise, from second differences
+    held = (_SLOW * std) ** 2 / (4 * np.sqrt(np.pi) * sigma**3)
+    return np.asarray(slope * np.maximum(1 - held / np.maximum((slope**2).sum(axis=1, keepdims=True), 1e-300), 0.0))
 
 
 def _rows(points: _Points, settings: RaySyncSettings) -> tuple[Floats, Floats, NDArray[np.int64]]:
