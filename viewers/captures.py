@@ -153,6 +153,7 @@ class CaptureShow(_Shown):
             facts |= {"pictures": None if video.problem else str(of), "video": video.path.name}
             facts |= {"problem": video.problem, "shot": None if clip.rig else c}
             facts["offset"] = self._videos.index(of, self._frames.start) - self._frames.start
+            facts["count"] = video.count
         shots = [{"start": shot.start, "stop": shot.stop, "moves_from": shot.moves_from} for shot in clip.shots]
         facts = [[setting_name(name), setting_text(value)] for name, value in clip.settings.items()]
         return found | {"shots": shots, "facts": facts, "notes": list(clip.notes), "several": bool(clip.rig)}

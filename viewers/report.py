@@ -81,11 +81,11 @@ def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
 
 def _document(title: str, body: str, data: dict[str, Any]) -> str:
     """Put the page together; its policy lets the one program run that came with it, and nothing reach out."""
-    program = (_PAGE / "viewer.js").read_text(encoding="utf-8").replace("</script", "<\\/script")
+    program = _page_file("viewer.js").replace("</script", "<\\/script")
     hashed = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
     inlined = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    style = (_PAGE / "style.css").read_text(encoding="utf-8")
+    style = _page_file("style.css")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -95,6 +95,15 @@ def _document(title: str, body: str, data: dict[str, Any]) -> str:
         f'<script type="application/json" id="mocap3d-data">{inlined}</script><script>{program}</script>'
         "</body></html>\n"
     )
+
+
+def _page_file(name: str) -> str:
+    """A file of the viewer's page, which was built."""
+    try:
+        return (_PAGE / name).read_text(encoding="utf-8")
+    except OSError as error:
+        told = f"the viewer's page is not in {_PAGE}: run `npm ci && npm run build` in {_PAGE.parent}"
+        raise mocap3d.InputError(told) from error
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------
@@ -126,8 +135,8 @@ def _person(person: Person, clip: mocap3d.Clip, videos: ClipVideos) -> str:
     found = [] if number is None else key_frames(person, number, cameras[number], videos)
     start = clip.shots[0].start
     pictures = "".join(
-        f'<figure data-frame="{one.frame - start}">{one.svg}<figcaption>frame {one.frame}, '
-        f"{one.frame / float(person.fps):.2f} s: {html.escape(one.why)}</figcaption></figure>"
+        f'<figure data-frame="{one.frame - start}">{one.svg}<figcaption>frame {one.frame - start}, '
+        f"{(one.frame - start) / float(person.fps):.2f} s: {html.escape(one.why)}</figcaption></figure>"
         for one in found
     )
     unseen = f"<p>Not seen, at rest: {html.escape(', '.join(person.unobserved))}.</p>" if person.unobserved else ""

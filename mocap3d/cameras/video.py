@@ -9,6 +9,7 @@ and every pixel format becomes 8-bit RGB. High dynamic range is converted withou
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import math
 import os
@@ -78,6 +79,7 @@ class Video:
         if not 0 <= index < self.frame_count:
             raise InputError(f"{self.path} has pictures 0 to {self.frame_count - 1}, not {index}")
         pictures = self._read(index)
+        self._begun[:] = [one for one in self._begun if inspect.getgeneratorstate(one) != inspect.GEN_CLOSED]
         self._begun.append(pictures)
         return pictures
 

@@ -61,7 +61,7 @@ def test_the_picture_is_of_the_frame(opened):
     shown(opened, FIRST + 3)
     asked = [url for url in opened.requests if "/pictures/" in url]
     assert asked[-1].endswith(f"/pictures/0/{FIRST + 3}.jpg")
-    assert opened.page.locator(".view figcaption").inner_text() == f"walk · frame {FIRST + 3}"
+    assert opened.page.locator(".view figcaption").inner_text() == f"walk · video frame {FIRST + 3}"
     press(opened, "End")
     shown(opened, STOP - 1)
 
@@ -185,7 +185,10 @@ def test_several_cameras(browser_page, serving, tmp_path):
     browser_page.wait_for("window.mocap3d.state.camera === '1'")
     shown(browser_page, FIRST)
     captions = browser_page.page.locator(".view figcaption").all_inner_texts()
-    assert captions == [f"cam1 · frame {FIRST - 3}"]
+    assert captions == [f"cam1 · video frame {FIRST - 3}"]
+    press(browser_page, "End", "c")  # camera 2 had stopped by then: nothing is asked for that is not there
+    shown(browser_page, STOP - 1)
+    assert [one["image"] for one in browser_page.page.evaluate("window.mocap3d.pictures()")] == [False]
 
 
 def test_several_people(browser_page, serving):

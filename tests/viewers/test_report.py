@@ -117,7 +117,7 @@ def test_key_frames_show_the_joints_where_they_were_seen(page):
     images, captions = page.found["image"], [one["text"] for one in page.found["figcaption"]]
     assert 3 <= len(images) <= 4
     for image, caption, svg in zip(images, captions, pictures, strict=False):
-        frame = int(re.match(r"frame (\d+)", caption)[1]) - FIRST
+        frame = int(re.match(r"frame (\d+)", caption)[1])
         left, top, width, height = (int(image["attributes"][name]) for name in ("x", "y", "width", "height"))
         assert svg["attributes"]["viewbox"] == f"{left} {top} {width} {height}"
         jpeg = base64.b64decode(image["attributes"]["href"].split(",")[1])
@@ -126,7 +126,7 @@ def test_key_frames_show_the_joints_where_they_were_seen(page):
         sizes = [cv2.resize(one, shown.shape[1::-1], interpolation=cv2.INTER_AREA) for one in cut]
         assert int(np.argmin([np.abs(one - shown).mean() for one in sizes])) == frame
     dots = np.array([[float(dot["attributes"][k]) for k in ("cx", "cy")] for dot in page.found["circle"][:17]])
-    first = int(re.match(r"frame (\d+)", captions[0])[1]) - FIRST
+    first = int(re.match(r"frame (\d+)", captions[0])[1])
     assert np.allclose(dots, pose.xy_px[first] + 0.5, atol=0.06)  # (0, 0) is the centre of a pixel, in SVG its corner
 
 
@@ -207,6 +207,14 @@ def test_long_clips_stay_small(tmp_path, monkeypatch):
     stored = data["arrays"]["0.world"]
     places = np.frombuffer(base64.b64decode(stored["base64"]), "<f4").reshape(stored["shape"])
     assert np.allclose(places, mocap3d.forward(clip.motion)[0][::3], atol=1e-6)
+
+
+def test_a_checkout_without_the_page(tmp_path, monkeypatch):
+    """Catches a traceback where nobody has built the viewer's page."""
+    monkeypatch.setattr("mocap3d.viewers.report._PAGE", tmp_path)
+    with pytest.raises(mocap3d.InputError, match="npm ci"):
+        write_report(walk(), tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_that_cannot_be_written(tmp_path):

@@ -334,12 +334,15 @@ class CapturePage {
 
   #key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches?.("input, select, textarea")) return;
-    const { cameras, people } = this.manifest;
-    const turn = (value, count, by) => String(((value === "all" ? -1 : Number(value)) + by + count) % count);
+    const { cameras } = this.manifest;
+    const turn = ({ select }, by) => {
+      const { options, selectedIndex } = select;
+      return options[(selectedIndex + by + options.length) % options.length].value;
+    };
     const actions = {
-      c: () => this.cameraChoice && this.setCamera(turn(this.state.camera, cameras.length, 1)),
-      C: () => this.cameraChoice && this.setCamera(turn(this.state.camera, cameras.length, -1)),
-      p: () => this.personChoice && this.setPerson(turn(this.state.person, people.length, 1)),
+      c: () => this.cameraChoice && this.setCamera(turn(this.cameraChoice, 1)),
+      C: () => this.cameraChoice && this.setCamera(turn(this.cameraChoice, -1)),
+      p: () => this.personChoice && this.setPerson(turn(this.personChoice, 1)),
       v: () => cameras.length && this.set("through", !this.state.through),
       m: () => "mannequin" in this.ticks && this.set("mannequin", !this.state.mannequin),
       "?": () => openHelp(KEYS),

@@ -7,8 +7,9 @@ const AHEAD = 3; // fetched in advance while playing
 
 /** Pictures of one camera by frame, decoded; the ones that were used longest ago are dropped. */
 class Film {
-  constructor(url) {
+  constructor(url, { offset, count }) {
     this.url = url; // frame -> address
+    this.range = [-offset, count - offset]; // frames that it has
     this.kept = new Map(); // frame -> promise of ImageBitmap
   }
 
@@ -26,8 +27,9 @@ class Film {
   }
 
   async #load(frame) {
+    if (frame < this.range[0] || frame >= this.range[1]) return null; // before it began, or after its end
     const answer = await fetch(this.url(frame));
-    if (!answer.ok) return null; // the video ends earlier, or this frame is damaged
+    if (!answer.ok) return null; // damaged
     return createImageBitmap(await answer.blob());
   }
 }
@@ -36,11 +38,11 @@ export class PictureView {
   /** camera: of the manifest; look(frame) -> people to draw: [{ seen, shown, edges, bones, sides, jointSides }]. */
   constructor(host, { camera, url, look, onload = () => {} }) {
     Object.assign(this, { camera, look, onload, frame: null, image: null, pending: false, wanted: null });
-    this.film = camera.pictures === null ? null : new Film(url);
+    this.film = camera.pictures === null ? null : new Film(url, camera);
     this.canvas = el("canvas", { role: "img", "aria-label": `Picture of ${camera.name} with the joints that were seen` });
     this.caption = el("figcaption", {}, camera.name);
     this.node = el("figure", { class: "view" }, this.canvas, this.caption);
-    if (!this.film) this.node.append(el("p", {}, camera.problem ? `No picture: ${camera.problem}` : "No picture"));
+    if (!this.film) this.node.append(el("p", {}, `No pictures: ${camera.problem}. If the video is elsewhere, say so: mocap3d view --video FILE`));
     host.append(this.node);
     new ResizeObserver(() => this.draw()).observe(this.node);
   }
@@ -87,7 +89,7 @@ export class PictureView {
     pen.scale(ratio, ratio);
     const [w, h] = this.camera.size_wh_px;
     if (this.image) pen.drawImage(this.image, box.x, box.y, w * box.scale, h * box.scale);
-    this.caption.textContent = `${this.camera.name} · frame ${this.frame + (this.camera.offset ?? 0)}`;
+    this.caption.textContent = `${this.camera.name} · video frame ${this.frame + this.camera.offset}`;
     // (0, 0) is the centre of the first pixel: half a pixel in from the corner.
     const at = (xy, j, width) => [box.x + (xy[j * width] + 0.5) * box.scale, box.y + (xy[j * width + 1] + 0.5) * box.scale];
     for (const person of this.look(this.frame)) this.#person(pen, person, at);
