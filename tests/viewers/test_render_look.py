@@ -215,3 +215,15 @@ def test_what_cannot_be_read_is_bad_input(tmp_path, capsys):
     for source in (tmp_path / "no.bvh", tmp_path):
         code, _, err = run(capsys, "render", source, "-o", tmp_path / "a.png")
         assert (code, err.count("error:")) == (1, 1)
+
+
+def test_every_option_of_render_is_explained():
+    """Catches a new option that only --help knows."""
+    import typer
+
+    from mocap3d.cli import app
+
+    command = typer.main.get_command(app).commands["render"]
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    text = (Path(__file__).resolve().parents[2] / "docs" / "render.md").read_text(encoding="utf-8")
+    assert not [option for option in options if option.startswith("--") and f"`{option}`" not in text]
