@@ -64,6 +64,16 @@ def test_a_damaged_file_is_read_from_the_beginning(tmp_path, write, grays):
     assert np.array_equal(next(video.since(30)), pictures[30])
 
 
+def test_jumping_about_keeps_nothing(tmp_path, write, grays):
+    """Catches a video that remembers every place it was ever read from."""
+    video = open_video(write(tmp_path / "a.mp4", grays(30)))
+    for index in range(20):
+        pictures = video.since(index)
+        next(pictures)
+        pictures.close()
+    assert len(video._begun) <= 1
+
+
 def test_no_such_picture(tmp_path, write, grays):
     """Catches an index that is taken for another picture."""
     video = open_video(write(tmp_path / "a.mp4", grays(5)))
