@@ -290,7 +290,7 @@ class DesktopViewer:
     def _look(self) -> None:
         """From ahead, so that the whole motion is seen."""
         frames = [self.player.frame] if self._follow else list(self.scene.frames)
-        eye = orbit(self.scene, View(follow=False), frames, self._size)[0]
+        eye = next(orbit(self.scene, View(follow=False), frames, self._size))
         control = self._window.get_view_control()
         parameters = control.convert_to_pinhole_camera_parameters()
         K, (width, height) = eye.K, self._size

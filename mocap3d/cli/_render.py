@@ -130,7 +130,8 @@ def render(
         drawn = pictures.render_sheet(scene, columns=columns, rows=rows, frames=during, **options)
         pictures.write_png(drawn, output)
     else:
-        one = None if frame is None else pictures.frames_between(scene, _frame(frame), None).start
+        one = None if frame is None else _frame(frame)
+        one = pictures.frames_between(scene, one).start if isinstance(one, str) else one
         pictures.write_png(pictures.render_picture(scene, one, **options), output)
     people = [figure.name for figure in scene.figures]
     summary = {"source": str(source), "people": people, "frames": [during.start, during.stop], "file": str(output)}

@@ -89,7 +89,7 @@ def test_a_joint_is_drawn_where_the_camera_sees_it(open3d):
     """Catches a camera that is handed over transposed, mirrored or half a picture off."""
     places_m = [np.array([x, y, 0.3]) for x in (-0.5, 0.4) for y in (0.4, 1.5)]
     scene = Scene(figures=(figure_of_points(one_at_a_time(places_m), "point"),), fps=Fraction(30), source="points")
-    eye = orbit(scene, View(follow=False), range(4), SIZE)[0]
+    eye = next(orbit(scene, View(follow=False), range(4), SIZE))
     with DesktopViewer([lambda: scene], visible=False, size_wh_px=SIZE) as viewer:
         viewer.press("B")
         for n, place_m in enumerate(places_m):

@@ -151,6 +151,8 @@ def test_frames_and_cameras_that_are_not_there_are_refused(scene, video):
         render_picture(replace(scene, filmed=(other,)), view=OVERLAY)
     with pytest.raises(InputError, match="at least one row"):
         render_sheet(scene, columns=0)
+    with pytest.raises(InputError, match="nothing to draw"):
+        render_sheet(scene, frames=range(5, 5))
     assert frames_between(scene, "0.5s", 20) == range(15, 20)
     with pytest.raises(InputError, match="0 to 29"):
         frames_between(scene, 40, None)
@@ -204,6 +206,8 @@ def test_beside_shows_the_video_and_the_person(tmp_path, drawing):
     assert picture.shape == (240, 640, 3)
     assert abs(int(picture[120, 160].mean()) - 160) <= 3
     assert picture[:, 320:].std() > 8
+    clear = render_picture(beside, 20, view=View(kind="beside"), look=Look(background="transparent"), size=(640, 240))
+    assert clear.shape == (240, 640, 3)
 
 
 @pytest.mark.parametrize("shift_s", [0.0, 0.5, -0.2])

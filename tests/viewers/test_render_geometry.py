@@ -150,7 +150,7 @@ def test_a_camera_of_its_own_shows_everybody_large(view):
     motion = walking(4.0)
     scene = Scene(figures=(figure_of_motion(motion, "walker"),), fps=motion.fps)
     frames = list(scene.frames)
-    eyes = orbit(scene, view, frames, (640, 480))
+    eyes = list(orbit(scene, view, frames, (640, 480)))
     assert len(eyes) == len(frames)
     most = np.zeros(2)
     for frame, eye in list(zip(frames, eyes, strict=True))[::7]:
@@ -167,7 +167,7 @@ def test_a_turntable_goes_around_once_at_one_distance():
     """Catches a turn that stops short, doubles its last picture, or comes nearer on the way."""
     motion = walking(1.0)
     scene = Scene(figures=(figure_of_motion(motion, "walker"),), fps=motion.fps)
-    eyes = orbit(scene, View(kind="turntable", azimuth_deg=0, follow=False), [3] * 12, (640, 480))
+    eyes = list(orbit(scene, View(kind="turntable", azimuth_deg=0, follow=False), [3] * 12, (640, 480)))
     places_m = np.array([eye.world_from_cam[:3, 3] for eye in eyes])
     middle_m = places_m.mean(axis=0)
     radii_m = np.linalg.norm(places_m - middle_m, axis=1)
@@ -181,10 +181,10 @@ def test_azimuth_and_elevation_mean_what_is_said():
     motion = walking(0.5)
     scene = Scene(figures=(figure_of_motion(motion, "walker"),), fps=motion.fps)
     for azimuth, ahead in ((0.0, (0, 0, -1)), (90.0, (-1, 0, 0))):
-        eye = orbit(scene, View(azimuth_deg=azimuth, elevation_deg=0), [4], (320, 240))[0]
+        eye = next(orbit(scene, View(azimuth_deg=azimuth, elevation_deg=0), [4], (320, 240)))
         np.testing.assert_allclose(eye.cam_from_world[2, :3], ahead, atol=1e-12)
         np.testing.assert_allclose(eye.cam_from_world[1, :3], (0, -1, 0), atol=1e-12)
-    assert orbit(scene, View(elevation_deg=30), [4], (320, 240))[0].cam_from_world[2, 1] == pytest.approx(-0.5)
+    assert next(orbit(scene, View(elevation_deg=30), [4], (320, 240))).cam_from_world[2, 1] == pytest.approx(-0.5)
     with pytest.raises(InputError, match="elevation_deg"):
         View(elevation_deg=95)
 
@@ -196,7 +196,7 @@ def test_people_are_seen_from_ahead():
     for turn in (0, 90, 180, 270):
         c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
         turned = replace(figure, joints_m=figure.joints_m @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T)
-        eye = orbit(Scene(figures=(turned,), fps=motion.fps), View(elevation_deg=0), [5], (320, 240))[0]
+        eye = next(orbit(Scene(figures=(turned,), fps=motion.fps), View(elevation_deg=0), [5], (320, 240)))
         assert np.dot(eye.cam_from_world[2, :3], [-s, 0, -c]) == pytest.approx(np.cos(np.deg2rad(32)), abs=0.15)
 
 
@@ -210,5 +210,5 @@ def test_a_person_with_gaps_is_drawn_as_far_as_seen():
     assert np.isfinite(part.vertices_m).all()
     assert 0 < len(part.triangles) < len(whole.triangles)
     assert figure.surface(3) is None
-    eyes = orbit(Scene(figures=(figure,), fps=Fraction(30)), View(follow=True), range(5), (320, 240))
+    eyes = list(orbit(Scene(figures=(figure,), fps=Fraction(30)), View(follow=True), range(5), (320, 240)))
     assert all(np.isfinite(eye.cam_from_world).all() for eye in eyes)

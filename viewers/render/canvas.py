@@ -142,7 +142,7 @@ class Canvas:
             return np.array(picture, dtype=np.uint8)
         width, height = self.size_wh_px
         blocks = picture.reshape(height, self.fine, width, self.fine, 4)
-        return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+        return np.asarray(np.rint(blocks.mean(axis=(1, 3))), dtype=np.uint8)
 
     def _scene(self, surfaces: Sequence[Surface], camera: Camera) -> pyrender.Scene:
         pyrender = self._pyrender

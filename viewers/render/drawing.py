@@ -56,7 +56,7 @@ class Look:
     Attributes:
         style: "mannequin" (rods and balls where joints have no rotations), "skeleton" (rods and balls), or "joints".
         colours: "plain", or "sides": left limbs orange, right ones blue, also for colour-blind people.
-        background: "light", "dark", "white", or "transparent" (pictures only; in an overlay it is the video).
+        background: "light", "dark", "white", or "transparent" (of pictures; beside a video it is white).
         floor: whether lines and shadows show it; None: not over a video.
         opacity: of people over a video, 0..1.
     """
@@ -109,7 +109,9 @@ def render_picture(
     chosen = frames[len(frames) // 2] if frame is None else frame
     if chosen not in frames:
         raise InputError(f"there is no frame {frame}; {scene.source or 'it'} has {frames.start} to {frames.stop - 1}")
-    return next(iter(_pictures(scene, [chosen], view or View(), look or Look(), size, fine=_fine(size))))
+    view = view or View()
+    shape = _shape_of(scene, view, size)
+    return next(_pictures(scene, [chosen], view, look or Look(), shape, fine=_fine(shape)))
 
 
 def render_sheet(
@@ -141,15 +143,15 @@ def render_sheet(
     """
     if columns < 1 or rows < 1:
         raise InputError(f"a sheet needs at least one row and one column, got {columns} x {rows}")
-    during = scene.frames if frames is None else frames
+    during = _some(scene.frames if frames is None else frames)
     count = columns * rows
     chosen = [during[round(n * (len(during) - 1) / max(count - 1, 1))] for n in range(count)]
     view = view or View()
     if view.follow is None:
         view = replace(view, follow=True)
-    width, height = size or (_shape_of(scene, view, None) if view.kind == "overlay" else _TILE)
+    width, height = shape = _shape_of(scene, view, size if size or view.kind == "overlay" else _TILE)
     _check_size((width * columns, height * rows), largest=2 * _SIDES_PX[1])
-    tiles = list(_pictures(scene, chosen, view, look or Look(), (width, height), fine=_fine((width, height))))
+    tiles = list(_pictures(scene, chosen, view, look or Look(), shape, fine=_fine(shape)))
     lines = [np.concatenate(tiles[row * columns : (row + 1) * columns], axis=1) for row in range(rows)]
     return np.concatenate(lines)
 
@@ -185,7 +187,7 @@ def render_movie(
         MissingExtraError: pyrender is not installed.
     """
     view, look = view or View(), look or Look()
-    during = scene.frames if frames is None else frames
+    during = _some(scene.frames if frames is None else frames)
     if look.background == "transparent" and view.kind != "overlay":
         raise InputError("a movie has no transparent background: choose light, dark or white")
     rate = scene.fps if fps is None else as_fps(fps)
@@ -228,18 +230,18 @@ def frames_between(scene: Scene, start: int | str | None = None, stop: int | str
 
 
 def _pictures(
-    scene: Scene, frames: Sequence[int], view: View, look: Look, size: Size | None, *, fine: int = 1
+    scene: Scene, frames: Sequence[int], view: View, look: Look, shape: Size, *, fine: int = 1
 ) -> Iterator[Picture]:
     """Yield the picture of each frame; frames ascend wherever a video is shown."""
-    shape = _shape_of(scene, view, size)
     if view.kind == "overlay":
         yield from _over(scene, frames, scene.camera(view.camera), look, shape, fine)
     elif view.kind == "beside":
         filmed = scene.camera(view.camera)
-        half = (shape[0] // 2, shape[1])
+        look = replace(look, background="white") if look.background == "transparent" else look
+        around, half = _BACKGROUNDS[look.background], (shape[0] // 2, shape[1])
         own = _alone(scene, frames, view, look, (shape[0] - half[0], shape[1]), fine)
         for taken, drawn in zip(filmed.pictures(frames, scene.fps), own, strict=True):
-            yield np.concatenate([_framed(taken, half, drawn[0, 0]), drawn], axis=1)
+            yield np.concatenate([_framed(taken, half, around), drawn], axis=1)
     else:
         yield from _alone(scene, frames, view, look, shape, fine)
 
@@ -317,17 +319,23 @@ def _check_size(size: Size, largest: int = _SIDES_PX[1]) -> None:
         )
 
 
-def _fine(size: Size | None) -> int:
+def _fine(size: Size) -> int:
     """Stills are drawn with four times the pixels, unless they have many."""
-    width, height = size or _SIZE
-    return 2 if 4 * width * height <= _MOST_PX else 1
+    return 2 if 4 * size[0] * size[1] <= _MOST_PX else 1
+
+
+def _some(frames: range) -> range:
+    """Refuse no frames at all."""
+    if not frames:
+        raise InputError("there is nothing to draw: the range has no frames")
+    return frames
 
 
 def _even(pixels: float) -> int:
     return max(2 * round(pixels / 2), _SIDES_PX[0])
 
 
-def _framed(picture: Picture, size: Size, rgb: Picture) -> Picture:
+def _framed(picture: Picture, size: Size, rgb: tuple[int, int, int]) -> Picture:
     """A picture as large as fits, in the middle of one of another size."""
     height, width = picture.shape[:2]
     factor = min(size[0] / width, size[1] / height)

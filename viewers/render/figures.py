@@ -71,10 +71,14 @@ class Figure:
     @property
     def stature_m(self) -> float:
         """About how tall it is: what rods and balls are sized by."""
-        seen = self.joints_m[np.isfinite(self.joints_m).all(axis=(1, 2))][::10]
-        if not len(seen):
+        joints_m = self.joints_m[::10]
+        seen = np.asarray(np.isfinite(joints_m).all(axis=-1))
+        enough = seen.mean(axis=1) >= 0.5
+        if not enough.any():
             return _USUAL_M
-        return float(np.median(np.linalg.norm(np.ptp(seen, axis=1), axis=-1)))
+        low = np.where(seen[..., None], joints_m, np.inf)[enough].min(axis=1)
+        high = np.where(seen[..., None], joints_m, -np.inf)[enough].max(axis=1)
+        return max(float(np.median(np.linalg.norm(high - low, axis=-1))), 1e-3)
 
     def joints_at(self, frame: int) -> Floats | None:
         """(J, 3) joints at a frame of the scene; None where it is not there."""
@@ -126,8 +130,9 @@ class Skin:
         rgb: (V, 3) as the mesh is painted.
         shirt: (V,) whether it is of the part that tells people apart.
         leader: (V,) the joint that it follows most.
-        turned: (T, J, 3, 3) since the rest pose.
-        shifted_m: (T, J, 3) where the world's origin would go with each joint.
+        rest_m: (J, 3) joints at rest.
+        turned_wxyz: (T, J, 4) rotations since then.
+        world_m: (T, J, 3) joints.
     """
 
     mesh: SkinnedMesh
@@ -136,14 +141,17 @@ class Skin:
     rgb: Floats
     shirt: NDArray[np.bool_]
     leader: NDArray[np.int64]
-    turned: Floats
-    shifted_m: Floats
+    rest_m: Floats
+    turned_wxyz: Floats
+    world_m: Floats
 
     def surface(self, frame: int, rgb: Floats) -> Surface:
         """The mesh in one frame: linear blend skinning."""
         mesh, joints = self.mesh, self.mesh.joints
-        blend = np.einsum("vk,vkab->vab", mesh.weights, self.turned[frame][joints])
-        shift_m = np.einsum("vk,vka->va", mesh.weights, self.shifted_m[frame][joints])
+        turned = wxyz_to_matrix(self.turned_wxyz[frame])
+        shifted_m = self.world_m[frame] - np.einsum("jab,jb->ja", turned, self.rest_m)
+        blend = np.einsum("vk,vkab->vab", mesh.weights, turned[joints])
+        shift_m = np.einsum("vk,vka->va", mesh.weights, shifted_m[joints])
         vertices_m = np.einsum("vab,vb->va", blend, mesh.vertices_m) + shift_m
         normals = np.einsum("vab,vb->va", blend, mesh.normals)
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
@@ -158,15 +166,14 @@ def figure_of_motion(motion: Motion, name: str, *, number: int = 0) -> Figure:
     """A person with rotations; ``number`` counts the people of a scene."""
     world_m, world_wxyz = forward(motion)
     rest_m, rest_wxyz = rest_pose(motion.rig)
-    turned = wxyz_to_matrix(wxyz_multiply(world_wxyz, wxyz_conjugate(rest_wxyz)))
-    shifted_m = world_m - np.einsum("tjab,jb->tja", turned, rest_m)
+    turned_wxyz = wxyz_multiply(world_wxyz, wxyz_conjugate(rest_wxyz))
     return Figure(
         name=name,
         start=motion.start_frame,
         fps=motion.fps,
         skeleton=motion.rig.skeleton,
         joints_m=world_m,
-        skin=_skin(mannequin(motion.rig, _roles(motion.rig)), turned, shifted_m),
+        skin=_skin(mannequin(motion.rig, _roles(motion.rig)), rest_m, turned_wxyz, world_m),
         colour=SHIRTS[number % len(SHIRTS)],
     )
 
@@ -184,7 +191,7 @@ def figure_of_points(pose: Pose3D, name: str, *, start: int = 0, colour: Floats 
     )
 
 
-def _skin(mesh: SkinnedMesh, turned: Floats, shifted_m: Floats) -> Skin:
+def _skin(mesh: SkinnedMesh, rest_m: Floats, turned_wxyz: Floats, world_m: Floats) -> Skin:
     corners = np.stack([mesh.triangles.ravel(), np.repeat(mesh.material, 3)], axis=1)
     ours, index = np.unique(corners, axis=0, return_inverse=True)
     source, material = ours.T
@@ -197,8 +204,9 @@ def _skin(mesh: SkinnedMesh, turned: Floats, shifted_m: Floats) -> Skin:
         rgb=np.array([one.rgb for one in mesh.materials])[material],
         shirt=np.array(shirts)[material],
         leader=mesh.joints[np.arange(len(mesh.joints)), strongest][source],
-        turned=turned,
-        shifted_m=shifted_m,
+        rest_m=rest_m,
+        turned_wxyz=turned_wxyz,
+        world_m=world_m,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -60,8 +60,8 @@ class View:
             raise InputError(f"azimuth_deg must be a number, got {self.azimuth_deg}")
 
 
-def orbit(scene: Scene, view: View, frames: Sequence[int], size_wh_px: tuple[int, int]) -> list[Camera]:
-    """One camera per frame of a picture, movie or sheet; all see everybody, at one scale.
+def orbit(scene: Scene, view: View, frames: Sequence[int], size_wh_px: tuple[int, int]) -> Iterator[Camera]:
+    """Yield one camera per frame of a picture, movie or sheet; all see everybody, at one scale.
 
     Args:
         scene: who is there.
@@ -85,7 +85,7 @@ def orbit(scene: Scene, view: View, frames: Sequence[int], size_wh_px: tuple[int
         follow = focal * scene.stature_m / distance_m < _SMALL * size_wh_px[1]
     shift_m, distance_m = _fit(chosen, azimuths, view, paths[follow], half)
     targets_m = paths[follow] + shift_m
-    return [_looking(t, a, view, distance_m, focal, size_wh_px) for t, a in zip(targets_m, azimuths, strict=True)]
+    return (_looking(t, a, view, distance_m, focal, size_wh_px) for t, a in zip(targets_m, azimuths, strict=True))
 
 
 def _looking(
