@@ -114,7 +114,7 @@ def save_stages(clip: Clip, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         raise InputError(f"cannot make the folder {target}: {error.strerror or error}") from error
     if not clip.rig:
         write_cameras([lens_of(clip)], target / LENS)
-    texts = {SETTINGS: settings_text(settings_of(clip), _facts(clip)), **texts_of(clip)}
+    texts = {SETTINGS: settings_text(settings_of(clip), _facts(clip), several=bool(clip.rig)), **texts_of(clip)}
     write_all(target, texts, Record(clip))
     return tuple(target / name for name in (*(() if clip.rig else (LENS,)), *texts, RECORD))
 

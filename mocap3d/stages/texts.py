@@ -59,19 +59,19 @@ class Settings:
     symmetric: bool = True
 
 
-def settings_text(settings: Settings, facts: Sequence[str]) -> str:
-    """Write the settings, above them what is only told."""
+def settings_text(settings: Settings, facts: Sequence[str], *, several: bool = False) -> str:
+    """Write the settings, above them what is only told; of several cameras only the feet can be changed."""
     told = "".join(f"# {' '.join(fact.split())}\n" for fact in facts)
+    anew = "To change it, capture again." if several else "Changed, everybody is lifted again."
     tilt = "# camera_tilt_deg = 4.0" if settings.camera_tilt_deg is None else _pair("camera_tilt_deg", settings)
     return (
         f"{told}\n"
-        "# Stature of the people in metres: the scale of everything. Changed, everybody is lifted again.\n"
+        f"# Stature of the people in metres{'' if several else ': the scale of everything'}. {anew}\n"
         f"{_pair('height_m', settings)}\n"
-        "# Degrees that the camera looks down, if you measured it. Changed, everybody is lifted again.\n"
-        f"{tilt}\n"
-        "# How firmly feet that stand are held: off, auto or strong. Changed, everybody is solved again.\n"
+        + ("" if several else f"# Degrees that the camera looks down, if you measured it. {anew}\n{tilt}\n")
+        + "# How firmly feet that stand are held: off, auto or strong. Changed, everybody is solved again.\n"
         f'foot_lock = "{settings.foot_lock}"\n'
-        "# Whether left bones are as long as right ones. Changed, everybody is lifted again.\n"
+        f"# Whether left bones are as long as right ones. {anew}\n"
         f"symmetric = {'true' if settings.symmetric else 'false'}\n"
     )
 
