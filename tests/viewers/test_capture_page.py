@@ -180,6 +180,11 @@ def test_several_cameras(browser_page, serving, tmp_path):
     row.get_by_role("button").press("Enter")
     browser_page.wait_for(f"window.mocap3d.state.joint === {names.index('left_knee')}")
     browser_page.wait_for("window.mocap3d.rays() === 3")
+    wrist = names.index("left_wrist")
+    box = browser_page.page.evaluate("window.mocap3d.pictures()[0].box")
+    x, y = (clip.performances[0].views[0].xy_px[0, wrist] + 0.5) * box["scale"] + [box["x"], box["y"]]
+    browser_page.page.locator(".view canvas").first.click(position={"x": x, "y": y})
+    browser_page.wait_for(f"window.mocap3d.state.joint === {wrist}")
     browser_page.page.locator("h1").click()
     press(browser_page, "c", "c")
     browser_page.wait_for("window.mocap3d.state.camera === '1'")

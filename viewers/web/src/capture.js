@@ -297,6 +297,7 @@ class CapturePage {
       url: (frame) => this.source.picture(manifest.cameras[c].pictures, frame),
       look: (frame) => this.#peopleIn(c, frame - manifest.start),
       onload: () => this.#publish(),
+      onjoint: this.joints ? (person, joint) => this.#chooseJoint(person, joint) : null,
     }));
     for (const view of this.views) view.show(this.frame + manifest.start, false);
     this.#arrange();
@@ -309,8 +310,15 @@ class CapturePage {
       const seen = state.seen ? this.rowOf(index, `seen.${camera}`, frame) : null;
       const shown = state.body ? this.rowOf(index, `shown.${camera}`, frame) : null;
       const chosen = index === this.#focus() ? this.joint : -1;
-      return [{ seen, shown, seenFacts: person.seen, parents: person.parents, sides: person.sides, chosen }];
+      return [{ person: index, seen, shown, seenFacts: person.seen, parents: person.parents, sides: person.sides, chosen }];
     });
+  }
+
+  // A joint was clicked in a picture: its rays, its residuals, of that person.
+  #chooseJoint(person, joint) {
+    if (person !== this.#focus()) this.setPerson(String(person));
+    this.openTab("Joints");
+    this.joints.choose(joint);
   }
 
   // Pictures above the stage or beside it, whichever shows them larger.

@@ -77,7 +77,7 @@ export class JointsPanel {
     Object.assign(this, { manifest, onchoose, chosen: -1 });
     this.table = el("table", { class: "figures residuals" });
     const words = "How far, in pixels, a camera saw the joint from where all cameras together put it. One camera with large numbers was moved, or began at another time.";
-    this.node = el("div", {}, el("h2", {}, explained("Residuals in this frame, px", words)), el("p", { class: "quiet" }, "Choose a joint to see its rays."), this.table);
+    this.node = el("div", {}, el("h2", {}, explained("Residuals in this frame, px", words)), el("p", { class: "quiet" }, "Choose a joint, here or in a picture, to see its rays."), this.table);
   }
 
   setPerson(person) {

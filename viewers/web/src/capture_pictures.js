@@ -4,6 +4,7 @@ import { SIDES } from "./theme.js";
 
 const KEPT = 32; // pictures kept per camera, decoded
 const AHEAD = 3; // fetched in advance while playing
+const NEAR_PX = 14; // a click so near means a joint
 
 /** Pictures of one camera by frame, decoded; the ones that were used longest ago are dropped. */
 class Film {
@@ -35,8 +36,8 @@ class Film {
 }
 
 export class PictureView {
-  /** camera: of the manifest; look(frame) -> people to draw: [{ seen, shown, edges, bones, sides, jointSides }]. */
-  constructor(host, { camera, url, look, onload = () => {} }) {
+  /** camera: of the manifest; look(frame) -> people to draw; onjoint(person, joint): a joint was clicked. */
+  constructor(host, { camera, url, look, onload = () => {}, onjoint = null }) {
     Object.assign(this, { camera, look, onload, frame: null, image: null, pending: false, wanted: null });
     this.film = camera.pictures === null ? null : new Film(url, camera);
     this.canvas = el("canvas", { role: "img", "aria-label": `Picture of ${camera.name} with the joints that were seen` });
@@ -44,6 +45,7 @@ export class PictureView {
     this.node = el("figure", { class: "view" }, this.canvas, this.caption);
     if (!this.film) this.node.append(el("p", {}, `No pictures: ${camera.problem}. If the video is elsewhere, say so: mocap3d view --video FILE`));
     host.append(this.node);
+    if (onjoint) this.canvas.addEventListener("click", (event) => this.#pick(event, onjoint));
     new ResizeObserver(() => this.draw()).observe(this.node);
   }
 
@@ -93,6 +95,18 @@ export class PictureView {
     // (0, 0) is the centre of the first pixel: half a pixel in from the corner.
     const at = (xy, j, width) => [box.x + (xy[j * width] + 0.5) * box.scale, box.y + (xy[j * width + 1] + 0.5) * box.scale];
     for (const person of this.look(this.frame)) this.#person(pen, person, at);
+  }
+
+  #pick(event, onjoint) {
+    const { x, y, scale } = this.box();
+    let best = { far: NEAR_PX };
+    for (const { person, seen } of this.look(this.frame)) {
+      for (let j = 0; seen && j < seen.length / 3; j += 1) {
+        const far = Math.hypot(x + (seen[j * 3] + 0.5) * scale - event.offsetX, y + (seen[j * 3 + 1] + 0.5) * scale - event.offsetY);
+        if (far < best.far) best = { far, person, joint: j };
+      }
+    }
+    if ("joint" in best) onjoint(best.person, best.joint);
   }
 
   #person(pen, { seen, shown, seenFacts, parents, sides, chosen }, at) {
