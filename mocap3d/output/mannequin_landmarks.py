@@ -39,10 +39,11 @@ _REQUIRED: Final = ("hips", "head", *(f"{side}{limb}" for side in ("left", "righ
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Landmarks:
-    """A body at rest, seen from itself: x left, y up, z to the front, the hips at the origin.
+    """A body at rest, seen from itself: x left, y up, z to the front, the rig's hips at the origin.
 
     Attributes:
-        at: every joint of HUMANOID_22 and the tips headTop, leftHandTip, ... -> (3,) metres.
+        at: every joint of HUMANOID_22 and the tips headTop, leftHandTip, ... -> (3,) metres. The hips are not above the
+            legs, as those of some rigs are: the trunk would end above them.
         joint: (22,) the joint of the rig that each joint of HUMANOID_22 is; the nearest before it where it has none.
         stature: metres.
         world_from_body: (3, 3) rotation.
@@ -89,6 +90,7 @@ def find_landmarks(rig: Rig, roles: Mapping[int, str]) -> Landmarks | None:
         return None
     origin = at["hips"]
     at = {name: (place - origin) @ axes for name, place in at.items()}
+    at["hips"] = np.array([0.0, min(0.0, (at["leftUpperLeg"][1] + at["rightUpperLeg"][1]) / 2), 0.0])
     stature = _stature(at)
     _fill(at, stature)
     return Landmarks(at=at, joint=_joints(index), stature=stature, world_from_body=axes, origin=origin)

@@ -412,3 +412,14 @@ def _apart(normals, which, pair):
     """Degrees between the normals of two vertices."""
     a, b = normals[which[list(pair)]]
     return np.degrees(np.arccos(np.clip(a @ b, -1, 1)))
+
+
+def test_the_trunk_reaches_legs_that_begin_below_the_hips():
+    """Catches a gap between shorts and thighs on rigs whose hips lie in the belly, as those of CMU and Second Life."""
+    offsets_m = HUMANOID_RIG.offsets_m.copy()
+    legs = [HUMANOID_22.joint_names.index(f"{side}UpperLeg") for side in ("left", "right")]
+    offsets_m[legs, 1] -= 0.16
+    low = replace(HUMANOID_RIG, offsets_m=offsets_m)
+    mesh = mannequin(low, ROLES)
+    trunk = (mesh.joints[:, 0] == 0) & (mesh.weights[:, 0] > 0.5)
+    assert mesh.vertices_m[trunk, 1].min() < rest_pose(low)[0][legs, 1].min()
