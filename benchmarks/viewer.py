@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 PROMISED_S = 3.0
 SIZE = (1280, 720)
 MIB = 2**20
-FLAGS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
+FLAGS = ("--enable-unsafe-swiftshader", "--no-sandbox")
 # Milliseconds of the parts of one picture, each many times over; readPixels waits until it is really drawn.
 PARTS = """(() => {
   const { stage } = window.mocap3d;
@@ -93,13 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(["median", "mocap3d", "against", "ratio"], rows))
     print(f"\nserver ready after {ready_s:.2f} s; first pictures {', '.join(f'{s:.2f}' for s in first_s)} s")
     print(
-        f"after all frames through all cameras: {received / MIB:.0f} MiB received, {held / MIB:.0f} MiB of rows kept,"
+        f"after everything: {received / MIB:.0f} MiB received, {held / MIB:.0f} MiB kept, script {heap / MIB:.0f} MiB"
     )
-    print(
-        f"script {heap / MIB:.0f} MiB; processes " + ", ".join(f"{kind} {mib:.0f} MiB" for kind, mib in memory.items())
-    )
-    print("processor ms per picture: " + ", ".join(f"{kind} {ms:.1f}" for kind, ms in cpu_ms.items()))
-    told(parts)
+    print("resident: " + ", ".join(f"{kind.split('.')[0]} {mib:.0f} MiB" for kind, mib in memory.items()))
+    told(parts, cpu_ms)
     if options.json:
         print(json_line("viewer", figures))
     return 0

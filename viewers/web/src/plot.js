@@ -2,7 +2,7 @@
 import { el, fixed } from "./dom.js";
 import { cssColour } from "./theme.js";
 
-const LEFT = 44;
+const LEFT = 52;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 16;
@@ -80,7 +80,7 @@ export class Plot {
   #highest() {
     let high = this.least; // a scale that does not blow up what is next to nothing
     for (const { values } of this.series) for (const value of values) if (value > high) high = value;
-    const step = 10 ** Math.floor(Math.log10(high || 1));
+    const step = 10 ** Math.floor(Math.log10(high || 1)) / 2;
     return Math.ceil((high || 1) / step) * step;
   }
 

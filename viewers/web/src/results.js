@@ -178,6 +178,8 @@ class ResultsPage {
     this.state[name] = value;
     this.options[name].show(value);
     if (name === "through") this.scene.lookThrough();
+    if (name === "layout") this.scene.reframe();
+    if (name === "colour") this.legend.build();
     this.draw();
   }
 

@@ -15,7 +15,7 @@ const MEASURES = [
 export class ActionsPanel {
   constructor(page) {
     Object.assign(this, { page, sort: null, down: false });
-    const options = [["focus", "all errors of the chosen model"], ...MEASURES.map(([name, , short]) => [name, `${short} of all models`])];
+    const options = [["focus", "all errors of one model"], ...MEASURES.map(([name, , short]) => [name, `${short} of all models`])];
     this.what = choice("Show", options, "focus", () => this.#build());
     this.table = el("table", { class: "actions" });
     this.progress = el("p", { class: "faint" });

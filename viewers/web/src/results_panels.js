@@ -1,7 +1,7 @@
 // The side panel of results: who is shown, errors by joint, the worst.
 import { el, fixed } from "./dom.js";
 import { FULL_MM } from "./results_scene.js";
-import { ramp, rampCss } from "./theme.js";
+import { ramp, rampCss, SIDES } from "./theme.js";
 import { term } from "./words.js";
 
 const SCORES = [["mpjpe_mm", "mpjpe", "P1"], ["p_mpjpe_mm", "p_mpjpe", "P2"]];
@@ -60,7 +60,18 @@ export class Legend {
     return el("tr", { class: "truth" }, el("td", {}, el("span", { class: "swatch" }), term("truth", "ground truth")), el("td", {}, box), el("td", { colspan: 3 }));
   }
 
+  // What colours on the bodies mean.
   #scale() {
+    const { colour } = this.page.state;
+    if (colour === "model") return el("div", { class: "scale" }, "bodies in the colours of the list");
+    if (colour === "sides") {
+      const sides = Object.entries(SIDES).map(([side, css]) => {
+        const swatch = el("span", { class: "swatch" });
+        swatch.style.background = css;
+        return el("span", {}, swatch, side);
+      });
+      return el("div", { class: "scale" }, sides);
+    }
     const bar = el("span", { class: "ramp" });
     bar.style.background = rampCss();
     return el("div", { class: "scale" }, "joint error: 0", bar, `${FULL_MM} mm or more`);
@@ -82,7 +93,7 @@ export class JointsPanel {
       const row = el("button", { class: "joint", "data-joint": j, "aria-pressed": "false", onclick: () => page.setJoint(j) }, el("span", { class: "name" }, name.replaceAll("_", " ")), el("span", { class: "bar" }, fill, mark), number);
       return { row, fill, mark, number };
     });
-    const hint = el("p", { class: "faint" }, "mm in this frame; the line is the mean of the take. Click: its trail.");
+    const hint = el("p", { class: "faint" }, "mm in this frame; the line: mean of the take. Click: trail.");
     this.node.replaceChildren(hint, ...this.bars.map(({ row }) => row));
   }
 

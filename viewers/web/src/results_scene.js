@@ -4,7 +4,9 @@ import { Body } from "./bodies.js";
 import { el } from "./dom.js";
 import { cssColour, ramp, SIDES } from "./theme.js";
 
-const APART_M = 1.2; // bodies side by side
+const APART_M = 1.1; // bodies side by side
+const ASIDE_M = 0.4; // of the middle, for the picture in the corner
+const FILLS_M = 2.15; // how much of the room is in view
 const ROOT_HEIGHT_M = 0.95; // where the pelvis is put when bodies are root-aligned
 const TRAIL_S = 2;
 const FRUSTUM_M = 0.45;
@@ -31,6 +33,11 @@ export class ResultsScene {
     if (!page.state.truth) wanted.delete("truth");
     for (const key of [...this.bodies.keys()]) if (!wanted.has(key)) this.#remove(key);
     for (const [key, model] of wanted) if (!this.bodies.has(key)) this.bodies.set(key, this.#add(model));
+  }
+
+  /** Put the eye anew where everybody is in view. */
+  reframe() {
+    this.framed = false;
   }
 
   setCamera() {
@@ -106,7 +113,8 @@ export class ResultsScene {
     const target = state.place === "root" ? [0, ROOT_HEIGHT_M, 0] : [root[0], ROOT_HEIGHT_M, root[2]];
     if (!this.framed) {
       this.framed = true;
-      this.stage.frameOn(target, 2.15);
+      const aside = state.layout === "side" ? 0.14 * (this.bodies.size - 1) : 0;
+      this.stage.frameOn(target, FILLS_M * (1 + aside));
     } else if (state.follow || state.place === "root") {
       this.stage.follow(target);
     }
@@ -172,7 +180,7 @@ export class ResultsScene {
     const right = new THREE.Vector3();
     if (state.layout !== "side" || state.through) return right;
     right.setFromMatrixColumn(this.stage.camera.matrixWorld, 0).setY(0).normalize();
-    return right.multiplyScalar((index - (this.bodies.size - 1) / 2) * APART_M);
+    return right.multiplyScalar((index - (this.bodies.size - 1) / 2) * APART_M + (state.picture ? ASIDE_M : 0));
   }
 
   // The way of the hands, feet and head (or of the joint that was picked) over the last seconds.

@@ -8,7 +8,7 @@ export const WORDS = {
   mpjve: "MPJVE: how wrong the movement from one frame to the next is, per 20 ms. High means trembling.",
   pck: "PCK: share of joints less than 150 mm from the truth. High is good.",
   auc: "AUC: mean of PCK over the limits 0, 5, 10 ... 150 mm. High is good; a perfect result has 96.8 %.",
-  reprojection: "Reprojection: where the 3D joint falls in the camera's picture. Beside it, what the detector saw.",
+  reprojection: "Reprojection: where the 3D joint falls in the camera's picture. The number is the mean distance from what the detector saw, over joints of the same name (two skeletons may mean slightly different points by one name).",
   root: "Root: the pelvis. Root-aligned puts all pelvises on one point, as the errors are measured.",
   truth: "Ground truth: what the motion-capture system of the data set recorded.",
 };
