@@ -10,6 +10,7 @@ import { Rows } from "./source.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
+const AHEAD = 120; // frames: what is needed so soon is fetched now
 const KEYS = [
   ["c, Shift+c", "next camera, the one before"],
   ["p", "next person"],
@@ -26,7 +27,7 @@ export async function openCapture(shell, source, manifest) {
 class CapturePage {
   constructor(shell, source, manifest) {
     Object.assign(this, { shell, source, manifest, frame: 0, joint: -1, extents: new Map() });
-    this.state = { person: manifest.people.length > 1 ? "all" : "0", camera: "all", mannequin: false, contacts: true, path: true, follow: false, through: false, seen: true, body: true, dots: false };
+    this.state = { person: manifest.people.length > 1 ? "all" : "0", camera: "all", mannequin: false, follow: false, through: false, seen: true, body: true, dots: false };
     this.rows = new Rows(source, { onload: () => this.#redraw(), onerror: (error) => shell.fail(error) });
     const whole = new Map();
     this.rows.whole = (array, frames) => {
@@ -84,7 +85,7 @@ class CapturePage {
     this.sceneHost.append(...[this.options, this.#legend()].filter(Boolean));
     this.views = [];
     if (manifest.people.length) {
-      this.timeline = new Timeline(shell.bottom, { onframe: (frame) => this.setFrame(frame), wait: () => this.views.some((view) => view.pending) });
+      this.timeline = new Timeline(shell.bottom, { onframe: (frame) => this.setFrame(frame), wait: () => this.#waits() });
     } else {
       shell.bottom.hidden = true;
     }
@@ -196,7 +197,15 @@ class CapturePage {
     this.frame = frame;
     this.#ofShot();
     for (const view of this.views) view.show(frame + this.manifest.start, this.timeline.playing);
+    this.manifest.people.forEach((person, index) => Object.keys(person.arrays).forEach((name) => this.rowOf(index, name, frame + AHEAD)));
     this.#redrawBody();
+  }
+
+  /** Whether a picture or a row is on its way: playing holds until it is there. */
+  #waits() {
+    const here = this.frame + this.manifest.start;
+    const missing = ({ first, frames }, index) => here >= first && here < first + frames && !this.rowOf(index, "world");
+    return this.views.some((view) => view.pending) || this.manifest.people.some(missing);
   }
 
   /** The eye to where everybody can be seen all the time, from where the camera stood, a little higher and aside. */

@@ -77,7 +77,7 @@ export class JointsPanel {
     Object.assign(this, { manifest, onchoose, chosen: -1 });
     this.table = el("table", { class: "figures residuals" });
     const words = "How far, in pixels, a camera saw the joint from where all cameras together put it. One camera with large numbers was moved, or began at another time.";
-    this.node = el("div", {}, el("h2", {}, explained("Residuals in this frame, px", words)), el("p", { class: "quiet" }, "Choose a joint, here or in a picture, to see its rays."), this.table);
+    this.node = el("div", {}, el("h2", {}, explained("Residuals in this frame, px", words)), el("p", { class: "faint" }, "Choose a joint, here or in a picture, to see its rays."), this.table);
   }
 
   setPerson(person) {
@@ -122,7 +122,7 @@ export class ExportPanel {
     const named = [[plain, "as captured"], ...presets.map((preset) => [preset, preset])];
     this.preset = choice("For", named, plain, () => this.#update());
     this.mannequin = tick("with a mannequin", true, () => {});
-    this.said = el("p", { role: "status", class: "quiet" });
+    this.said = el("p", { role: "status", class: "faint" });
     this.buttons = formats.map((format) => {
       const button = el("button", { onclick: () => this.#get(format, button) }, format.extension);
       return { format, button };
@@ -130,7 +130,7 @@ export class ExportPanel {
     this.node = el("div", {},
       el("p", {}, this.preset.node), el("p", {}, this.mannequin.node),
       el("div", { class: "formats" }, this.buttons.map(({ button }) => button)), this.said,
-      el("p", { class: "quiet" }, "Presets set the names, axes, units and rest pose of another program. Files are made on this computer when you ask for them."),
+      el("p", { class: "faint" }, "Presets set the names, axes, units and rest pose of another program. Files are made on this computer when you ask for them."),
     );
     this.preset.node.hidden = !presets.length;
     this.mannequin.node.hidden = !formats.some((format) => format.mannequin);
@@ -166,7 +166,7 @@ export function aboutPanel(manifest) {
   const facts = manifest.facts.length ? [el("h2", {}, "How it was made"), el("dl", { class: "facts" }, manifest.facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))] : [];
   const unseen = manifest.people.filter((person) => person.unobserved.length);
   const parts = unseen.map((person) => el("p", {}, `${person.label}: not seen, at rest: ${person.unobserved.join(", ")}`));
-  const clip = el("p", { class: "quiet" }, `${manifest.frames} frames, ${manifest.fps.toFixed(3).replace(/\.?0+$/, "")} per second, ${(manifest.frames / manifest.fps).toFixed(2)} s`);
+  const clip = el("p", { class: "faint" }, `${manifest.frames} frames, ${manifest.fps.toFixed(3).replace(/\.?0+$/, "")} per second, ${(manifest.frames / manifest.fps).toFixed(2)} s`);
   return el("div", {}, ...notes, ...parts, manifest.cameras.length ? camerasTable(manifest) : null, ...facts, manifest.people.length ? clip : null);
 }
 

@@ -28,17 +28,17 @@ class Figure {
     stage.labels.append(this.label);
   }
 
-  /** xyz: joints of this frame or null (not there, not loaded); feet: 4 x [x, y, z, contact] or null. */
+  /** frame: of their own; xyz: its joints, or null (not there, not loaded); feet: 4 x [x, y, z, contact] or null; look: { mannequin }. */
   show(frame, xyz, feet, look) {
     this.xyz = xyz;
     const meshed = look.mannequin && this.facts.mannequin !== null && this.#mannequinIsThere();
     this.body.object.visible = Boolean(xyz) && !meshed;
     if (this.mannequin) this.mannequin.object.visible = Boolean(xyz) && meshed;
-    this.path.visible = Boolean(xyz) && look.path;
+    this.path.visible = Boolean(xyz);
     if (xyz) this.body.set(xyz);
     if (xyz && meshed) this.mannequin.set(frame, this.facts.mannequin_from_s);
     this.rings.forEach((ring, k) => {
-      ring.visible = Boolean(xyz && feet && look.contacts && feet[k * 4 + 3] >= 0.5);
+      ring.visible = Boolean(xyz && feet && feet[k * 4 + 3] >= 0.5);
       if (ring.visible) ring.position.set(feet[k * 4], feet[k * 4 + 1] + 0.004, feet[k * 4 + 2]);
     });
   }
@@ -83,7 +83,7 @@ export class CaptureScene {
     stage.afterDraw.push(() => this.#placeLabels());
   }
 
-  /** Draw these cameras, by number; chosen is drawn in full. */
+  /** Draw these cameras, by number. */
   setCameras(numbers) {
     for (const { frustum, label } of this.frusta) {
       frustum.dispose();
@@ -102,6 +102,10 @@ export class CaptureScene {
 
   /** Rays from cameras to a joint: [{ camera, direction, to }], to: where the joint is taken to be. */
   setRays(rays) {
+    for (const line of this.rays.children) {
+      line.geometry.dispose();
+      line.material.dispose();
+    }
     this.rays.clear();
     for (const { camera, direction, to } of rays) {
       const eye = placeOf(this.manifest.cameras[camera]);

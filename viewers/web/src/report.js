@@ -12,7 +12,7 @@ export async function openReport(shell, source, manifest) {
 
 class Player {
   constructor(shell, source, manifest) {
-    Object.assign(this, { shell, manifest, frame: 0, state: { mannequin: false, follow: false, contacts: true, path: true }, arrays: new Map() });
+    Object.assign(this, { shell, manifest, frame: 0, state: { mannequin: false, follow: false }, arrays: new Map() });
     source.onerror = (error) => shell.fail(error);
     source.onchange = () => this.#draw();
     this.source = source;
