@@ -16,11 +16,12 @@ import av
 import numpy as np
 import pytest
 from characters import walking
-from drawn_scenes import black_video, clip, off
+from drawn_scenes import black_video, camera, clip, off
 from mocap3d.viewers.render import Look, Scene, View, render_picture, render_sheet, scene_of_clip, write_png
 from mocap3d.viewers.render import canvas as canvas_module
-from mocap3d.viewers.render.canvas import working_platform
+from mocap3d.viewers.render.canvas import Canvas, working_platform
 from mocap3d.viewers.render.figures import figure_of_motion
+from mocap3d.viewers.render.surfaces import balls
 from videos import run
 
 import mocap3d
@@ -107,6 +108,16 @@ def test_every_platform_draws_the_same(platform, tmp_path, drawing):
     mean, block = off(picture, kept("sheet"))
     assert mean < MEAN
     assert block < BLOCK
+
+
+def test_canvases_do_not_end_each_other(drawing):
+    """Catches two movies at once, of which the first that ends takes OpenGL away from the other."""
+    ball = [balls(np.array([[0.0, 1.0, 0.0]]), 0.3, np.ones((1, 3)))]
+    with Canvas((320, 240)) as second:
+        with Canvas((320, 240)) as first:
+            seen = first.draw(ball, camera())
+        np.testing.assert_array_equal(second.draw(ball, camera()), seen)
+        assert seen.max() > 100
 
 
 @pytest.fixture

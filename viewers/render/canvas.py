@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from mocap3d.viewers.render.lens import bent, pinhole, scaled
@@ -71,6 +71,8 @@ class Canvas:
         platform: one of `PLATFORMS`.
     """
 
+    _open: ClassVar[int] = 0
+
     def __init__(self, size_wh_px: tuple[int, int], *, fine: int = 1, platform: str | None = None) -> None:
         """Open it; ``platform`` None finds one that works.
 
@@ -93,6 +95,7 @@ class Canvas:
             self._context.make_current()
         self._pyrender = pyrender
         self._renderer = _quick(pyrender)(*drawn_wh_px)
+        Canvas._open += 1
 
     def __enter__(self) -> Self:
         return self
@@ -105,8 +108,10 @@ class Canvas:
         if self._renderer is not None:
             self._context.make_current()
             self._renderer.delete()
-            self._context.delete_context()
             self._renderer = None
+            Canvas._open -= 1
+            if Canvas._open == 0:  # EGL ends for all canvases at once
+                self._context.delete_context()
 
     def draw(
         self, surfaces: Sequence[Surface], camera: Camera, background: tuple[int, int, int] | None = None
