@@ -16,7 +16,7 @@ from mocap3d.viewers.calibration_figures import legend, residual_steps, top_view
 
 import mocap3d
 from mocap3d.base.files import atomic_path
-from mocap3d.cameras.gates import Gate
+from mocap3d.cameras.gate import Gate, telling
 
 __all__ = ["write_calibration_report"]
 
@@ -147,8 +147,7 @@ def _verdict(calibration: mocap3d.Calibration) -> str:
     if failed:
         advice = (
             f"<li><strong>{html.escape(_asked(gate)[0])}</strong> No: {_told(gate.advice)}.</li>"
-            for gate in calibration.gates
-            if not gate.passed
+            for gate in telling(calibration.gates)
         )
         return (
             f'<div class="verdict failed"><strong>{failed} of {asked} gates failed.</strong> Do not use these cameras '

@@ -11,8 +11,9 @@ from mocap3d.base.errors import CalibrationError
 from mocap3d.base.pose import Pose3D
 from mocap3d.calibration.seen import Views, triangulated
 from mocap3d.calibration.ways import Solved, places_gate
+from mocap3d.cameras.gate import Gate
 from mocap3d.cameras.gate_measures import Scene
-from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, check_lenses
+from mocap3d.cameras.gates import GateLimits, check_cameras, check_lenses
 
 __all__ = ["asked_of", "paths_of"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
-from mocap3d.cameras.gates import Gate
+from mocap3d.cameras.gate import Gate
 
 __all__ = ["Calibration", "How", "ViewFit", "coverage_of", "view_fit"]
 

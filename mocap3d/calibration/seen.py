@@ -18,7 +18,7 @@ from mocap3d.solving import DEFAULT_HEIGHT_M, Sight, Wanted, lift_person
 from mocap3d.take import SyncBy, Take, on_one_clock, starts_of, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
-__all__ = ["People", "Views", "contacts_of", "lifted", "look_at", "matched", "triangulated"]
+__all__ = ["People", "Views", "contacts_of", "lifted", "longest", "look_at", "matched", "triangulated"]
 
 Floats = NDArray[np.float64]
 Views = tuple[Pose2D | None, ...]
@@ -91,11 +91,13 @@ def look_at(
     return People(take=take, offsets_s=tuple(float(value) for value in offsets_s), told=told)
 
 
-def lifted(take: Take, cameras: Sequence[Camera], height_m: float | None, device: str) -> list[list[Seen]]:
+def lifted(
+    tracks: Sequence[Sequence[Pose2D]], cameras: Sequence[Camera], height_m: float | None, device: str
+) -> list[list[Seen]]:
     """Per camera the people that it saw longest, lifted in its own frame."""
     views: list[list[Seen]] = []
-    for tracks, camera in zip(take.tracks, cameras, strict=True):
-        own = [_lifted(pose, camera, height_m, device) for pose in _longest(tracks)]
+    for of_camera, camera in zip(tracks, cameras, strict=True):
+        own = [_lifted(pose, camera, height_m, device) for pose in longest(of_camera)]
         views.append([one for one in own if one is not None])
     return views
 
@@ -136,7 +138,7 @@ def matched(take: Take, cameras: Sequence[Camera]) -> tuple[Views, ...]:
         return (tuple(alone),)
     people = [views for views in match_people(take.tracks, cameras) if sum(pose is not None for pose in views) >= 2]
     if not people:
-        longest = [_longest(tracks) for tracks in take.tracks]
+        longest = [longest(tracks) for tracks in take.tracks]
         main = tuple(own[0] if own else None for own in longest)
         return (main,) if sum(pose is not None for pose in main) >= 2 else ()
     for c, tracks in enumerate(take.tracks):
@@ -165,7 +167,7 @@ def _seconds(pose: Pose2D) -> float:
     return float((pose.confidence > 0).any(axis=1).sum()) / float(pose.fps)
 
 
-def _longest(tracks: Sequence[Pose2D]) -> list[Pose2D]:
+def longest(tracks: Sequence[Pose2D]) -> list[Pose2D]:
     """The people seen longest, large ones before small ones of the same time."""
     told = sorted(tracks, key=lambda pose: -float(pose.confidence.sum()))
     return [pose for pose in told if _seconds(pose) >= min(_LEAST_S, len(pose) / float(pose.fps) / 2)][:_MOST]

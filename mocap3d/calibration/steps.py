@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import CalibrationError
+from mocap3d.base.pose import Pose2D
 from mocap3d.calibration.given import (
     board_of,
     check_people,
@@ -34,6 +35,7 @@ from mocap3d.calibration.lenses import LensFound, LensSource, find_lenses
 from mocap3d.calibration.points import ScenePoints, read_points
 from mocap3d.calibration.result import Calibration, view_fit
 from mocap3d.calibration.seen import Views, lifted, matched
+from mocap3d.calibration.suspects import late_videos, suspected
 from mocap3d.calibration.ways import (
     Solved,
     Way,
@@ -45,7 +47,7 @@ from mocap3d.calibration.ways import (
     refined,
     with_best_crops,
 )
-from mocap3d.cameras.gates import Gate, refuse_failed
+from mocap3d.cameras.gate import Gate, refuse_failed
 from mocap3d.take import SyncBy, Take
 from mocap3d.watching import Progress, noted
 
@@ -184,6 +186,8 @@ def _rig(
         solved, words = _solve(job, lenses, apart)
     people = _people_of(job, solved)
     asked = asked_of(solved, people, job.notes)
+    if job.how == "people" and job.take is not None:
+        asked = [*_wrong_videos(job, job.take.tracks, solved, asked), *asked]
     return _described(job, lenses, words, solved, asked, paths_of(solved, people), settings)
 
 
@@ -231,8 +235,24 @@ def _way(job: Job, cameras: tuple[Camera, ...], apart: tuple[int, int, float] | 
         )
     if job.how == "refined":
         return partial(_measured, take=job.take)
-    views = lifted(job.take, cameras, job.height_m, job.device)
+    views = lifted(job.take.tracks, cameras, job.height_m, job.device)
     return partial(by_people, views=views, height_m=job.height_m, distance_m=apart)
+
+
+def _wrong_videos(job: Job, tracks: Sequence[Sequence[Pose2D]], solved: Solved, asked: Sequence[Gate]) -> list[Gate]:
+    """A gate that failed, if a video is mirrored, or late though it was said when it began."""
+    again = partial(_from_tracks, job, solved.cameras)
+    if not all(gate.passed for gate in asked):
+        return suspected(tracks, solved.cameras, again)
+    if job.told in ("none", "given"):
+        return late_videos(tracks, solved.cameras, again, float(np.nanmean(solved.residual_px)))
+    return []
+
+
+def _from_tracks(job: Job, cameras: tuple[Camera, ...], tracks: list[list[Pose2D]]) -> Solved:
+    """Cameras from people as somebody else would have seen them."""
+    views = lifted(tracks, cameras, job.height_m, job.device)
+    return by_people(cameras, views, job.height_m, None)
 
 
 def _measured(cameras: tuple[Camera, ...], take: Take) -> Solved:

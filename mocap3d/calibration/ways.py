@@ -20,7 +20,8 @@ from mocap3d.calibration.seen import Views, contacts_of, triangulated
 from mocap3d.cameras.boards import Board, BoardView
 from mocap3d.cameras.extrinsics import Rig, calibrate_rig
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
-from mocap3d.cameras.gates import Gate, GateLimits, check_cameras, refuse_failed
+from mocap3d.cameras.gate import Gate, make_gate, refuse_failed
+from mocap3d.cameras.gates import GateLimits, check_cameras
 
 __all__ = [
     "Solved",
@@ -94,7 +95,7 @@ def by_board(
     worst = int(np.argmax(rms / longer))
     limit = _BOARD_RMS * float(longer[worst])
     gates = (
-        _gate(
+        make_gate(
             "board",
             float(rms[worst]) <= limit,
             float(rms[worst]),
@@ -103,7 +104,7 @@ def by_board(
             "board was filmed, its lens is another one, or the videos are not of one moment (`mocap3d sync`); put "
             "that right and film the board again",
         ),
-        _gate(
+        make_gate(
             "corners that fit",
             rig.left_out <= _LEFT_OUT,
             rig.left_out,
@@ -158,7 +159,7 @@ def by_points(cameras: tuple[Camera, ...], points: ScenePoints) -> Solved:
     rms = np.sqrt(np.nanmean(off**2, axis=1))
     limits = _POINTS_PX * np.array([max(camera.size_wh_px) for camera in cameras])
     worst = int(np.argmax(rms / limits))
-    gate = _gate(
+    gate = make_gate(
         "measured points",
         bool(rms[worst] <= limits[worst]),
         float(rms[worst]),
@@ -233,15 +234,18 @@ def as_given(cameras: tuple[Camera, ...], people: tuple[Views, ...]) -> Solved:
 
 
 def refined(cameras: tuple[Camera, ...], people: tuple[Views, ...], free: Sequence[str]) -> Solved:
-    """Given cameras moved a little, until they agree about people."""
-    found = refine_from_people(cameras, people, free=free, settings=PeopleSettings())
+    """Given cameras moved a little, until they agree about people; as they are, where the videos are wrong."""
     # Cameras that move explain away what is wrong with the videos: it is looked for before.
-    limits = GateLimits(shift=_SHIFT)
-    before = [gate for gate in check_cameras(cameras, people, limits=limits) if gate.name in _OF_VIDEOS]
+    asked = check_cameras(cameras, people, limits=GateLimits(shift=_SHIFT))
+    wrong = tuple(gate for gate in asked if gate.name in _OF_VIDEOS and not gate.passed)
+    if wrong:
+        return replace(as_given(cameras, people), gates=wrong)
+    found = refine_from_people(cameras, people, free=free, settings=PeopleSettings())
+    near = _nearby(cameras, found.cameras)
     return replace(
-        as_given(found.cameras, people),
-        gates=(*(gate for gate in before if not gate.passed), _nearby(cameras, found.cameras)),
-        residual_px=tuple(float(value) for value in found.after_px),
+        as_given(found.cameras if near.passed else cameras, people),
+        gates=(near,),
+        residual_px=tuple(float(value) for value in (found.after_px if near.passed else found.before_px)),
         before_px=tuple(float(value) for value in found.before_px),
     )
 
@@ -251,7 +255,7 @@ def places_gate(cameras: Sequence[Camera]) -> Gate:
     places = np.stack([camera.world_from_cam[:3, 3] for camera in cameras])
     far = np.linalg.norm(places[:, None] - places[None], axis=-1) + np.diag(np.full(len(cameras), np.inf))
     a, b = (int(n) for n in np.unravel_index(int(np.argmin(far)), far.shape))
-    return _gate(
+    return make_gate(
         "places",
         bool(far[a, b] > _SAME_PLACE_M),
         float(far[a, b]),
@@ -271,7 +275,7 @@ def _nearby(before: Sequence[Camera], after: Sequence[Camera]) -> Gate:
     ]
     turned_deg = np.degrees(np.arccos(np.clip((np.array(turns) - 1) / 2, -1, 1)))
     worst = int(np.argmax(np.maximum(moved / _MOVED_M, turned_deg / _TURNED_DEG)))
-    return _gate(
+    return make_gate(
         "refined nearby",
         bool(moved[worst] <= _MOVED_M and turned_deg[worst] <= _TURNED_DEG),
         float(moved[worst]),
@@ -382,7 +386,3 @@ def _joints(
     return tuple(own[k] for own, k in zip(seen, known, strict=True)), tuple(
         own[k] for own, k in zip(far, known, strict=True)
     )
-
-
-def _gate(name: str, passed: bool, value: float, limit: str, advice: str) -> Gate:
-    return Gate(name=name, passed=bool(passed), value=float(value), limit=limit, advice="" if passed else advice)

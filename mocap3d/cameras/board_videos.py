@@ -78,7 +78,10 @@ def boards_in_videos(
             if progress is not None:
                 progress(len(rows) * count + len(row), count * len(paths))
         if not any(view is not None for view in row):
-            raise CalibrationError(f"{path}: the board {described.label} is in none of {len(row)} pictures")
+            raise CalibrationError(
+                f"{path}: the board {described.label} is in none of {len(row)} pictures: check its size and kind, the "
+                "light, and that the picture is not mirrored"
+            )
         rows.append(row)
     return rows
 

@@ -224,7 +224,8 @@ def _joined(
         ]
         raise CalibrationError(
             f"nothing connects {' with '.join(groups)}: no two of their cameras saw the board together, or no two "
-            "times agree. Carry the board through where their views overlap"
+            "times agree. Carry the board slowly through where their views overlap; are the videos of one moment "
+            "(`mocap3d sync`), and is none mirrored?"
         )
     tree = minimum_spanning_tree(graph).tocoo()
     edges = {(int(i), int(j)) for i, j in zip(*tree.coords, strict=True)}

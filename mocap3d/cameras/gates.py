@@ -18,31 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap3d.base.camera import Camera
-from mocap3d.base.errors import CalibrationError
 from mocap3d.base.pose import Pose2D
+from mocap3d.cameras.gate import Gate, make_gate
 from mocap3d.cameras.gate_measures import Scene
 from mocap3d.cameras.sync.motion import sync_motion
 
-__all__ = ["Gate", "GateLimits", "check_cameras", "check_lenses", "refuse_failed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One question that was asked of a calibration.
-
-    Attributes:
-        name: what was asked.
-        passed: whether the answer was good; a gate that could not be asked is not made.
-        value: what was measured.
-        limit: what it must be, as words.
-        advice: one or two sentences: what is wrong, and what to film again; empty when passed.
-    """
-
-    name: str
-    passed: bool
-    value: float
-    limit: str
-    advice: str = ""
+__all__ = ["GateLimits", "check_cameras", "check_lenses"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +101,7 @@ def check_lenses(cameras: Sequence[Camera], *, limits: GateLimits | None = None)
         aside = max(abs(cx - (width - 1) / 2) / width, abs(cy - (height - 1) / 2) / height)
         fine = low <= camera.fov_deg <= high and square <= 1.15 and aside <= 0.3
         gates.append(
-            _gate(
+            make_gate(
                 f"lens of {camera.name}",
                 fine,
                 camera.fov_deg,
@@ -133,17 +114,6 @@ def check_lenses(cameras: Sequence[Camera], *, limits: GateLimits | None = None)
     return tuple(gates)
 
 
-def refuse_failed(gates: Sequence[Gate]) -> None:
-    """Refuse a calibration with gates that failed.
-
-    Raises:
-        CalibrationError: the sentences of all that failed.
-    """
-    failed = [gate for gate in gates if not gate.passed]
-    if failed:
-        raise CalibrationError("; ".join(f"{gate.name}: {gate.advice}" for gate in failed))
-
-
 # --- the questions ----------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +121,7 @@ def _seen_together(scene: Scene, limits: GateLimits) -> list[Gate]:
     shared = scene.shared_moments()
     worst = int(np.argmin(shared))
     return [
-        _gate(
+        make_gate(
             "leverage",
             float(shared[worst]) >= limits.shared_s,
             float(shared[worst]),
@@ -167,7 +137,7 @@ def _apart(scene: Scene, limits: GateLimits) -> list[Gate]:
     worst = int(np.argmin(angles))
     same = scene.same_places()
     gates = [
-        _gate(
+        make_gate(
             "directions",
             float(angles[worst]) >= limits.angle_deg,
             float(angles[worst]),
@@ -181,14 +151,14 @@ def _apart(scene: Scene, limits: GateLimits) -> list[Gate]:
             f"cameras {_name(scene, c)} and {_name(scene, d)} stand at one place and look the same way: the same video "
             "or the same camera was given twice; give each once"
         )
-        gates.append(_gate("different cameras", False, 0.0, "no two cameras at one place", advice))
+        gates.append(make_gate("different cameras", False, 0.0, "no two cameras at one place", advice))
     return gates
 
 
 def _in_front(scene: Scene, limits: GateLimits) -> list[Gate]:
     share = scene.in_front()
     return [
-        _gate(
+        make_gate(
             "in front",
             share >= limits.in_front,
             share,
@@ -207,7 +177,7 @@ def _agreement(scene: Scene, limits: GateLimits) -> list[Gate]:
     fine = float(misfit[worst]) <= limits.misfit
     held = "held-out reprojection" if len(scene.cameras) > 2 else "reprojection"
     gates = [
-        _gate(
+        make_gate(
             held,
             fine,
             float(misfit[worst]),
@@ -218,21 +188,23 @@ def _agreement(scene: Scene, limits: GateLimits) -> list[Gate]:
             "afterwards",
         )
     ]
-    gates += _mirrored(scene, misfit, limits)
-    return gates + _synchronous(scene, float(misfit[worst]), limits)
+    # A walk looks alike half a cycle later and mirrored: what is mirrored may seem late.
+    return gates + (_mirrored(scene, misfit, limits) or _synchronous(scene, float(misfit[worst]), limits))
 
 
 def _mirrored(scene: Scene, misfit: np.ndarray, limits: GateLimits) -> list[Gate]:
-    gates = []
-    for c in np.flatnonzero(misfit > limits.misfit) if len(scene.cameras) > 2 else []:
-        back = scene.mirrored_misfit(int(c))
-        if back < min(limits.misfit, misfit[c] / 2):
-            advice = (
-                f"the picture of camera {_name(scene, int(c))} is mirrored, as selfie cameras do: turn mirroring off "
-                "and film again, or mirror the video back"
-            )
-            gates.append(_gate("mirrored", False, back, "pictures as they are", advice))
-    return gates
+    """Whether mirroring one picture back makes all cameras agree."""
+    if misfit.max() <= limits.misfit:
+        return []
+    back = np.array([scene.mirrored_back(c).worst_misfit() for c in range(len(misfit))])
+    c = int(np.argmin(back))
+    if not back[c] < min(limits.misfit, misfit.max() / 2):
+        return []
+    advice = (
+        f"the picture of camera {_name(scene, c)} is mirrored, as selfie cameras do: turn mirroring off and film "
+        "again, or mirror the video back"
+    )
+    return [make_gate("mirrored", False, float(back[c]), "pictures as they are", advice)]
 
 
 def _synchronous(scene: Scene, misfit: float, limits: GateLimits) -> list[Gate]:
@@ -243,7 +215,7 @@ def _synchronous(scene: Scene, misfit: float, limits: GateLimits) -> list[Gate]:
         found = sync_motion([[pose for pose in own if pose is not None] for own in views])
         # Frame t of a camera that started later shows a later moment. A lag is one only if undoing it mends things.
         offsets = np.where(found.confidence > 0.3, found.offsets_s, 0.0)
-        late = np.median(offsets) - offsets
+        late = np.array([np.median(np.delete(offsets, c)) - own for c, own in enumerate(offsets)])
         if np.abs(late).max() * scene.fps > 1:
             mended = scene.shifted(offsets)
             if mended is None or not mended.worst_misfit() < 0.6 * misfit:
@@ -251,14 +223,14 @@ def _synchronous(scene: Scene, misfit: float, limits: GateLimits) -> list[Gate]:
     worst = int(np.argmax(np.abs(late)))
     frames = float(np.abs(late[worst]) * scene.fps)
     return [
-        _gate(
+        make_gate(
             "synchronous",
             frames <= limits.frames_late,
             float(late[worst]),
             f"within {limits.frames_late:g} frames",
             f"camera {_name(scene, worst)} shows things {abs(late[worst]):.2f} s "
-            f"{'later' if late[worst] > 0 else 'earlier'} than the others: synchronise the videos first "
-            "(`mocap3d.cameras.sync`), or clap once in view of all cameras and film again",
+            f"{'later' if late[worst] > 0 else 'earlier'} than the others: synchronise the videos (`mocap3d sync`, "
+            "`--sync motion`), or clap once in view of all cameras and film again",
         )
     ]
 
@@ -272,7 +244,7 @@ def _steady(scene: Scene, limits: GateLimits) -> list[Gate]:
     likely = [c for c in np.argsort(-np.nan_to_num(shifts)) if shifts[c] > 0.6 * shifts[worst]]
     who = " or ".join(_name(scene, int(c)) for c in likely)
     return [
-        _gate(
+        make_gate(
             "steady",
             float(shifts[worst]) <= limits.shift,
             float(shifts[worst]),
@@ -289,7 +261,7 @@ def _upright(scene: Scene, limits: GateLimits) -> list[Gate]:
     if not np.isfinite(trunk):  # nothing meets in space, which other gates say
         return []
     upside = "the world is upside down" if trunk < -limits.trunk_up else "people do not stand upright in this world"
-    upright = _gate(
+    upright = make_gate(
         "upright",
         trunk >= limits.trunk_up,
         trunk,
@@ -308,7 +280,7 @@ def _feet(scene: Scene, limits: GateLimits) -> list[Gate]:
     off = np.nan_to_num(np.maximum(limits.foot_low - feet, feet - limits.foot_high), nan=np.inf)
     value = float(feet[np.argmin(off)])
     return [
-        _gate(
+        make_gate(
             "feet on the floor",
             float(off.min()) <= 0,
             value,
@@ -323,7 +295,7 @@ def _feet(scene: Scene, limits: GateLimits) -> list[Gate]:
 def _cameras_high(scene: Scene, limits: GateLimits) -> Gate:
     heights = np.array([camera.world_from_cam[1, 3] for camera in scene.cameras]) / scene.size_m
     lowest = int(np.argmin(heights))
-    return _gate(
+    return make_gate(
         "cameras above the floor",
         float(heights[lowest]) >= limits.camera_low,
         float(heights[lowest]),
@@ -341,7 +313,7 @@ def _size(scene: Scene, limits: GateLimits) -> list[Gate]:
         return []
     usual = float(np.median(statures))
     return [
-        _gate(
+        make_gate(
             "size",
             low <= usual <= high,
             usual,
@@ -357,7 +329,7 @@ def _bodies(scene: Scene, limits: GateLimits) -> list[Gate]:
     if not np.isfinite(vary):
         return []
     return [
-        _gate(
+        make_gate(
             "bodies",
             vary <= limits.limbs,
             vary,
@@ -374,7 +346,7 @@ def _sides(scene: Scene, limits: GateLimits) -> list[Gate]:
     if not np.isfinite(facing):
         return []
     return [
-        _gate(
+        make_gate(
             "left and right",
             facing >= limits.facing,
             facing,
@@ -383,10 +355,6 @@ def _sides(scene: Scene, limits: GateLimits) -> list[Gate]:
             "and film again, or mirror the videos back",
         )
     ]
-
-
-def _gate(name: str, passed: bool, value: float, limit: str, advice: str) -> Gate:
-    return Gate(name=name, passed=bool(passed), value=float(value), limit=limit, advice="" if passed else advice)
 
 
 def _name(scene: Scene, c: int) -> str:

@@ -130,7 +130,7 @@ def calibrate_lens(
     if not seen:
         raise CalibrationError(
             f"{named}: the board {described.label} is in none of {looked} pictures: check its size and kind (a "
-            "chessboard is counted by its inner corners), that all of it is in view, and the light"
+            "chessboard is counted by its inner corners), that all of it is in view, not mirrored, and the light"
         )
     return lens_from_views(seen, described, size_wh_px, model=model, name=named)
 

@@ -132,7 +132,7 @@ def _save(
     found: Calibration, output: Path, format: str | None, report: Path | None, *, refuse: bool, as_json: bool
 ) -> None:
     """Write what is wanted; of a calibration that is refused the report alone, so that one can see why."""
-    from mocap3d.cameras.gates import refuse_failed
+    from mocap3d.cameras.gate import refuse_failed
 
     files = []
     if found.passed or not refuse:

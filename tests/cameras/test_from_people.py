@@ -17,7 +17,8 @@ from mocap3d.base.procrustes import align
 from mocap3d.base.rotations import rotvec_to_matrix
 from mocap3d.base.skeletons import COCO_17
 from mocap3d.cameras.from_people import PeopleSettings, Seen, cameras_from_people, refine_from_people
-from mocap3d.cameras.gates import check_cameras, refuse_failed
+from mocap3d.cameras.gate import refuse_failed
+from mocap3d.cameras.gates import check_cameras
 from mocap3d.cameras.people import place_in_world, start_pair, stature_m
 
 FPS = Fraction(30)

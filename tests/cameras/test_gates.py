@@ -14,7 +14,8 @@ from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.rotations import rotvec_to_matrix
 from mocap3d.base.triangulation import reprojection_px, triangulate
-from mocap3d.cameras.gates import Gate, check_cameras, check_lenses, refuse_failed
+from mocap3d.cameras.gate import Gate, refuse_failed
+from mocap3d.cameras.gates import check_cameras, check_lenses
 
 WIDTH = 1920
 

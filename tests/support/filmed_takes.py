@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from rigs_of_cameras import seen_by
+from scipy.spatial.transform import Rotation
 
+from mocap3d.base.procrustes import align
 from mocap3d.base.shot import Shot
 from mocap3d.watching import Watched
 
@@ -85,3 +88,36 @@ def unevenly(xyz_m):
     low = np.minimum(at.astype(int), len(t) - 2)
     part = (at - low)[:, None, None]
     return xyz_m[low] * (1 - part) + xyz_m[low + 1] * part
+
+
+def in_a_circle(xyz_m, radius_m=2.0):
+    """The same walk bent around the origin, so that it stays in view; planted feet still stand (a conformal map)."""
+    across, along = xyz_m[..., 0], xyz_m[..., 2]
+    far, angle = radius_m + across, along / radius_m
+    return np.stack([far * np.cos(angle), xyz_m[..., 1], far * np.sin(angle)], axis=-1)
+
+
+def blind(cameras):
+    """The lenses alone."""
+    return [replace(camera, cam_from_world=np.eye(4)) for camera in cameras]
+
+
+def centres(cameras):
+    return np.array([camera.world_from_cam[:3, 3] for camera in cameras])
+
+
+def off_m(found, true):
+    """How far the cameras are off after a rigid alignment, and how far their vertical is tilted in degrees."""
+    fit = align(centres(true), centres(found), scaled=False)
+    tilts = [
+        np.degrees(np.arccos(np.clip((b.cam_from_world[:3, 1] @ a.cam_from_world[:3, 1]), -1, 1)))
+        for a, b in zip(found, true, strict=True)
+    ]
+    return float(np.abs(fit.apply(centres(found)) - centres(true)).max()), float(max(tilts))
+
+
+def turned(camera, deg=3.0):
+    """Bumped: it looks elsewhere."""
+    pose = camera.cam_from_world.copy()
+    pose[:3] = Rotation.from_euler("y", deg, degrees=True).as_matrix() @ pose[:3]
+    return replace(camera, cam_from_world=pose)

@@ -16,7 +16,7 @@ from rigs_of_cameras import ring
 
 import mocap3d.cameras.gates
 from mocap3d.calibration import Calibration, ViewFit, ways
-from mocap3d.cameras.gates import Gate
+from mocap3d.cameras.gate import Gate
 
 GATES = (
     Gate(name="size", passed=False, value=17.0, limit="people of 1.3 to 2.2 m", advice="correct the <squares>"),
