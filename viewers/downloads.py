@@ -11,6 +11,7 @@ from typing import Any, Final
 from mocap3d.viewers.people import Person
 
 import mocap3d
+from mocap3d.base.roles import HUMANOID_ROLES
 from mocap3d.output import carries_mesh, extensions, has_option, preset_names
 
 __all__ = ["MANNEQUIN", "Downloads"]
@@ -35,15 +36,16 @@ class Downloads:
     def offers(self) -> dict[str, Any]:
         """What can be asked for, as JSON; ``presets`` and ``mannequin`` say what each format can do."""
         points = any(person.motion is None for person in self._people)
+        bodies = all(person.roles for person in self._people)  # presets and mannequins need arms and legs
         formats = [
             {
                 "extension": extension,
-                "presets": not points and extension not in _ONE_SET_OF_NAMES,
-                "mannequin": not points and carries_mesh(f"x{extension}"),
+                "presets": bodies and extension not in _ONE_SET_OF_NAMES,
+                "mannequin": bodies and carries_mesh(f"x{extension}"),
             }
             for extension in _formats(points=points)
         ]
-        return {"formats": formats, "presets": [] if points else list(preset_names()), "plain": _PLAIN}
+        return {"formats": formats, "presets": list(preset_names()) if bodies else [], "plain": _PLAIN}
 
     def make(self, name: str) -> tuple[str, bytes]:
         """Make a file: what it should be called, and its content.
@@ -58,15 +60,12 @@ class Downloads:
         person = self._people[int(who)]
         if extension not in _formats(points=person.motion is None):
             raise LookupError(name)
-        plain_only = person.motion is None or extension in _ONE_SET_OF_NAMES
+        plain_only = not person.roles or extension in _ONE_SET_OF_NAMES
         known = (_PLAIN,) if plain_only else (_PLAIN, *preset_names())
-        looks = ("bones", "mannequin") if person.motion is not None and carries_mesh(f"x{extension}") else ("bones",)
+        looks = ("bones", "mannequin") if person.roles and carries_mesh(f"x{extension}") else ("bones",)
         if preset not in known or look not in looks:
             raise LookupError(name)
-        options: dict[str, Any] = {} if preset == _PLAIN else {"preset": preset}
-        if look == "mannequin":
-            options["mesh"] = True
-        return self._called(person, preset, extension), self._written(person, extension, options)
+        return self._called(person, preset, extension), self._written(person, preset, extension, look == "mannequin")
 
     def _called(self, person: Person, preset: str, extension: str) -> str:
         parts = [self._stem]
@@ -74,13 +73,19 @@ class Downloads:
             parts.append(person.label.replace(", ", "-").replace(" ", ""))
         return "-".join([*parts, *([] if preset == _PLAIN else [preset])]) + extension
 
-    def _written(self, person: Person, extension: str, options: dict[str, Any]) -> bytes:
+    def _written(self, person: Person, preset: str, extension: str, mesh: bool) -> bytes:
         source = person.motion if person.motion is not None else person.pose3d
         if source is None:
             raise LookupError(person.label)
+        options: dict[str, Any] = {"mesh": True} if mesh else {}
         with self._lock, tempfile.TemporaryDirectory(prefix="mocap3d-") as folder:
             path = Path(folder) / f"motion{extension}"
-            mocap3d.write(source, path, **options)
+            if preset == _PLAIN:
+                mocap3d.write(source, path, **options)
+            elif person.roles is HUMANOID_ROLES:
+                mocap3d.write(source, path, preset=preset, **options)
+            elif person.motion is not None:  # somebody else's body
+                mocap3d.retarget(person.motion, preset, source_map=person.roles).save(path, **options)
             return path.read_bytes()
 
 

@@ -225,6 +225,27 @@ def test_presets_and_several_people(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_motion_of_other_bodies(tmp_path):
+    """Catches presets that only mocap3d's own body can wear, people of one file mixed up, and a mannequin of none."""
+    motion = walk().motion
+    mocap3d.write({"anna": motion, "ben": motion}, tmp_path / "two.bvh", preset="mixamo")
+    show = MotionShow(tmp_path / "two.bvh")
+    assert [person["label"] for person in show.manifest()["people"]] == ["anna", "ben"]
+    called, content = show.download("1.unity.bones.bvh")
+    assert called == "two-ben-unity.bvh"
+    assert b"LeftUpperArm" in content
+    assert b"mixamorig" not in content
+    assert show.download("0.as-captured.mannequin.glb")[1][:4] == b"glTF"
+    snake = mocap3d.Skeleton(name="snake", joint_names=("a", "b", "c"), parents=(-1, 0, 1), mirror=(0, 1, 2))
+    still = np.tile([1.0, 0, 0, 0], (4, 3, 1))
+    rig = mocap3d.Rig(skeleton=snake, offsets_m=np.array([[0, 0, 0], [0, 1, 0], [0, 1, 0.0]]), rest_wxyz=still[0])
+    mocap3d.write(mocap3d.Motion(rig=rig, fps=30, local_wxyz=still, root_m=np.zeros((4, 3))), tmp_path / "snake.bvh")
+    manifest = MotionShow(tmp_path / "snake.bvh").manifest()
+    assert manifest["downloads"]["presets"] == []
+    assert "not judged" in manifest["notes"][0]
+    assert manifest["people"][0]["mannequin"] is None
+
+
 def test_motion_files_and_points(tmp_path):
     """Catches a file in centimetres shown 170 m tall, and markers joined by bones."""
     mocap3d.write(walk().motion, tmp_path / "cm.bvh", unit_m=0.01)
