@@ -20,9 +20,9 @@ MANNEQUIN: Final = "as-captured.mannequin.glb"
 """Behind ``0.``, ``1.`` ...: the file whose body the page itself shows."""
 
 _PLAIN: Final = "as-captured"
-_SAME: Final = {".hdf5", ".usda", ".usdc", ".usdz"}  # as .h5 and .usd
+_SAME: Final = {".hdf5", ".usdc"}  # as .h5 and .usd
 _ONE_SET_OF_NAMES: Final = {".vrma"}
-_ORDER: Final = (".bvh", ".fbx", ".glb", ".vrma", ".usd", ".npz", ".h5", ".json", ".c3d", ".trc", ".csv")
+_ORDER: Final = (".bvh", ".fbx", ".glb", ".vrma", ".usd", ".usda", ".usdz", ".npz", ".h5", ".json", ".c3d", ".trc", ".csv")
 
 
 class Downloads:
