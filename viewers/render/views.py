@@ -27,6 +27,7 @@ _ASIDE_DEG: Final = 32.0  # from straight ahead
 _MARGIN: Final = 1.12
 _SMALL: Final = 0.28  # of the picture's height: a body smaller than this is followed
 _CALM_S: Final = 0.5  # a following camera moves as smoothly as this
+_NOBODY_M: Final = np.array([[-0.5, 0.0, -0.5], [0.5, 1.8, 0.5]])  # what is looked at where nobody is
 _SAMPLES: Final = 24  # frames that are looked at to find the distance
 
 
@@ -72,18 +73,16 @@ def orbit(scene: Scene, view: View, frames: Sequence[int], size_wh_px: tuple[int
     azimuth = math.radians(_ahead_deg(scene, frames) if view.azimuth_deg is None else view.azimuth_deg)
     turn = 2 * math.pi * view.turns if view.kind == "turntable" else 0.0
     azimuths = azimuth + turn * np.arange(len(frames)) / max(len(frames), 1)
-    clouds = [_points(scene.surfaces(frames[n])) for n in _spread(len(frames), _SAMPLES)]
-    chosen = [(n, cloud) for n, cloud in zip(_spread(len(frames), _SAMPLES), clouds, strict=True) if len(cloud)]
-    if not chosen:
-        chosen = [(0, np.array([[-0.5, 0.0, -0.5], [0.5, 1.8, 0.5]]))]
+    sampled = ((n, _points(scene.surfaces(frames[n]))) for n in _spread(len(frames), _SAMPLES))
+    clouds = [(n, cloud) for n, cloud in sampled if len(cloud)] or [(0, _NOBODY_M)]
     paths = {True: _path(scene, frames), False: np.zeros((len(frames), 3))}
     focal = 0.5 / math.tan(math.radians(_FOV_DEG) / 2) * min(size_wh_px)
     half = np.array(size_wh_px) / (2 * focal * _MARGIN)
     follow = view.follow
     if follow is None:
-        _, distance_m = _fit(chosen, azimuths, view, paths[False], half)
+        _, distance_m = _fit(clouds, azimuths, view, paths[False], half)
         follow = focal * scene.stature_m / distance_m < _SMALL * size_wh_px[1]
-    shift_m, distance_m = _fit(chosen, azimuths, view, paths[follow], half)
+    shift_m, distance_m = _fit(clouds, azimuths, view, paths[follow], half)
     targets_m = paths[follow] + shift_m
     return (_looking(t, a, view, distance_m, focal, size_wh_px) for t, a in zip(targets_m, azimuths, strict=True))
 
