@@ -2,11 +2,18 @@
 
 The triangulation is the nearest thing to a truth that these videos have. It comes from our own 2D joints, so what the
 detector gets wrong in all views alike it does not show.
+
+The calibration that came with them needs two words, which ``four_cameras.py`` proves:
+
+* videos of 1080x1920 hold the whole picture of 1088x1920, scaled, between black bars of seven rows;
+* the file is of pictures that were turned upright, and its principal points were turned without being reflected: they
+  are on the other side of the middle, across in a camera that was turned clockwise, along in the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +21,35 @@ from numpy.typing import NDArray
 
 from mocap3d import Camera
 from mocap3d.base.projection import project, px_to_rays
-from mocap3d.cameras.crop import cropped
+from mocap3d.cameras.crop import bordered
 from mocap3d.cameras.files import read_cameras
 
-__all__ = ["cut_cameras", "find_lags", "triangulate"]
+__all__ = ["REFLECTED", "filmed_cameras", "find_lags", "reflected", "triangulate"]
 
 Floats = NDArray[np.float64]
 
+REFLECTED = {"cam01": 0, "cam02": 1, "cam03": 1, "cam04": 1}
 MAX_LAG = 3  # frames; the data's card says that the cameras agree to within two
 OUTLIER_PX = 10.0
 ROUNDS = 8
 
 
-def cut_cameras(path: Path, sizes_wh_px: dict[str, tuple[int, int]]) -> dict[str, Camera]:
-    """The cameras of a file by name, for videos of these sizes; a narrower one is taken to be the middle."""
-    return {camera.name: cropped(camera, sizes_wh_px[camera.name]) for camera in read_cameras(path)}
+def filmed_cameras(path: Path, sizes_wh_px: dict[str, tuple[int, int]]) -> dict[str, Camera]:
+    """The cameras of the calibration by name, as they filmed: with bars, and principal points where they belong."""
+    cameras = {camera.name: reflected(camera, REFLECTED[camera.name]) for camera in read_cameras(path)}
+    return {name: shown(camera, sizes_wh_px[name]) for name, camera in cameras.items()}
+
+
+def shown(camera: Camera, size_wh_px: tuple[int, int]) -> Camera:
+    """The camera of a video that shows its whole picture."""
+    return camera if camera.size_wh_px == size_wh_px else bordered(camera, size_wh_px)
+
+
+def reflected(camera: Camera, axis: int) -> Camera:
+    """With the principal point on the other side of the middle, across (0) or along (1)."""
+    K = camera.K.copy()
+    K[axis, 2] = camera.size_wh_px[axis] - 1 - K[axis, 2]
+    return replace(camera, K=K)
 
 
 def triangulate(cameras: Sequence[Camera], xy_px: Floats, confidence: Floats) -> tuple[Floats, Floats]:

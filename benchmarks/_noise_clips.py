@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import progress
-from _multiview import OUTLIER_PX, cut_cameras, find_lags, shifted, triangulate
+from _multiview import OUTLIER_PX, filmed_cameras, find_lags, shifted, triangulate
 from numpy.typing import NDArray
 
 from mocap3d import Camera
@@ -111,7 +111,7 @@ def _views_of_people(folder: Path, cache: Path | None) -> list[Residuals]:
     people = [watch(path, cache) for path in paths]
     sizes = {path.stem: seen[0].size_wh_px for path, seen in zip(paths, people, strict=True)}
     (calibration,) = (folder / "calibration").glob("*.qca.txt")
-    by_name = cut_cameras(calibration, sizes)
+    by_name = filmed_cameras(calibration, sizes)
     cameras = [by_name[path.stem] for path in paths]
     residuals = []
     for number, views in enumerate(_same_people(cameras, people), start=1):

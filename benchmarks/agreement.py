@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import Figure, json_line, progress, table
-from _multiview import cut_cameras, find_lags, shifted, triangulate
+from _multiview import filmed_cameras, find_lags, shifted, triangulate
 from numpy.typing import NDArray
 
 import mocap3d
@@ -113,7 +113,7 @@ def capture_views(folder: Path, *, calibrated_lens: bool = True) -> Views:
     """Capture each video by itself; only the lens is taken from the calibration, never the pose of the camera."""
     paths = sorted((folder / "videos").glob("*.mp4"))
     sizes = {path.stem: open_video(path).size_wh_px for path in paths}
-    cameras = cut_cameras(folder / "calibration" / "Calib.qca.txt", sizes)
+    cameras = filmed_cameras(folder / "calibration" / "Calib.qca.txt", sizes)
     seen, rotations = [], []
     for path in paths:
         lens = cameras[path.stem] if calibrated_lens else None

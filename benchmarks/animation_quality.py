@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import Figure, json_line, progress, table
-from _multiview import cut_cameras
+from _multiview import filmed_cameras
 
 import mocap3d
 from mocap3d import examples
@@ -85,7 +85,7 @@ def videos(data: Path | None) -> list[tuple[Path, mocap3d.Camera | Path]]:
         return listed
     paths = sorted((data / FOLDER / "videos").glob("*.mp4"))
     sizes = {path.stem: open_video(path).size_wh_px for path in paths}
-    lenses = cut_cameras(data / FOLDER / "calibration" / "Calib.qca.txt", sizes)
+    lenses = filmed_cameras(data / FOLDER / "calibration" / "Calib.qca.txt", sizes)
     return listed + [(path, lenses[path.stem]) for path in paths]
 
 

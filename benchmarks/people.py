@@ -3,13 +3,13 @@
     python benchmarks/people.py [DATA] [--json] [--height METRES]
 
 DATA is the folder of recordings, else $MOCAP3D_DATA, else ../shared/data; of it ``multiview_pose2sim`` is used: four
-videos of one person, found by MoveNet. Two of the videos are narrower than their calibration; the middle is taken to be
-what is left. Three tables:
+videos of one person, found by MoveNet. Two of the videos are scaled between black bars. Three tables:
 
-* the rig from people, lenses as shipped, poses unknown, size from a stated height: centres after similarity alignment
-  with the shipped ones, and every baseline;
-* the shipped rig refined by the person: median pixels between seen and projected joints, before and after;
-* offsets: one video cut by a known number of frames, and how far the difference of the offsets is from that number.
+* the rig from people, lenses as shipped with the principal points where they belong (``four_cameras.py`` says why),
+  poses unknown, size from a stated height: centres after similarity alignment with the shipped ones, every baseline;
+* the shipped rig, as it came, refined by the person: median pixels between seen and projected joints, before and after;
+* offsets: one video cut by a known number of frames, each of the four in turn, and how far the difference of the
+  offsets is from that number.
 
 The keys of ``--json``: median pixels per camera with refined cameras, against those with the shipped ones.
 """
@@ -25,15 +25,15 @@ from pathlib import Path
 
 import numpy as np
 from _common import Figure, json_line, progress, table
+from _multiview import filmed_cameras, shown
 
 from mocap3d.base.camera import Camera
 from mocap3d.base.pose import Pose2D
 from mocap3d.base.procrustes import align
-from mocap3d.cameras.crop import cropped
 from mocap3d.cameras.files import read_cameras
 from mocap3d.cameras.from_people import Seen, cameras_from_people, refine_from_people
 from mocap3d.cameras.gates import check_cameras
-from mocap3d.cameras.sync import sync_motion
+from mocap3d.cameras.sync import sync_motion, sync_rays, synchronised
 from mocap3d.cameras.video import open_video
 from mocap3d.identify.choosing import choose
 from mocap3d.identify.following import follow
@@ -41,7 +41,7 @@ from mocap3d.identify.repair import drop_unsure, fill_gaps, reject_outliers
 from mocap3d.solving import Sight, Wanted, lift_person
 from mocap3d.watching import watch
 
-CUTS = (5, 10, 15, 20)
+CUTS = (1, 2, 5, 10, 15, 20, 25, 30, 35, 40, 45)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="end with one line for machines")
     parser.add_argument("--height", type=float, default=1.72, help="stature of the person, metres (default: 1.72)")
     options = parser.parse_args(arguments)
-    cameras, poses = filmed(options.data / "multiview_pose2sim")
-    rig(cameras, poses, options.height)
-    figures = refined(cameras, poses)
-    offsets(poses)
+    folder = options.data / "multiview_pose2sim"
+    shipped, poses = filmed(folder)
+    cameras = filmed_cameras(folder / "calibration" / "Calib.qca.txt", {one.name: one.size_wh_px for one in shipped})
+    rig(list(cameras.values()), poses, options.height)
+    figures = refined(shipped, poses)
+    offsets(poses, shipped)
     if options.json:
         print(json_line("people", figures))
     return 0
@@ -69,7 +71,7 @@ def filmed(folder: Path) -> tuple[list[Camera], list[Pose2D]]:
         video = open_video(folder / "videos" / f"{camera.name}.mp4")
         watched = watch(video, "movenet_thunder", "cpu", lambda step, done, total: None)
         (track,) = choose(follow(watched.detections, video.fps, video.size_wh_px), None, first_frame=0)
-        cameras.append(cropped(camera, video.size_wh_px))
+        cameras.append(shown(camera, video.size_wh_px))
         poses.append(fill_gaps(reject_outliers(drop_unsure(track.pose2d))))
     return cameras, poses
 
@@ -119,8 +121,8 @@ def refined(cameras: Sequence[Camera], poses: Sequence[Pose2D]) -> list[Figure]:
     return figures
 
 
-def offsets(poses: Sequence[Pose2D]) -> None:
-    """One video cut by a known number of frames."""
+def offsets(poses: Sequence[Pose2D], cameras: Sequence[Camera]) -> None:
+    """One video cut by a known number of frames; and what the rays of the cameras say."""
     fps = float(poses[0].fps)
     whole = sync_motion([[pose] for pose in poses])
     rows = []
@@ -132,7 +134,10 @@ def offsets(poses: Sequence[Pose2D]) -> None:
             moved = (sync_motion(views).offsets_s - whole.offsets_s) * fps
             off += [moved[c] - frames] if c else list(moved[1:] + frames)
         rows.append([f"{frames}", f"{np.sqrt(np.mean(np.square(off))):.2f}", f"{np.abs(off).max():.2f}"])
-    print(f"offsets of the whole videos: {', '.join(f'{o * fps:+.2f}' for o in whole.offsets_s)} frames")
+    at_once, _ = synchronised(poses, whole.offsets_s)
+    rays_s = whole.offsets_s + sync_rays([at_once], cameras).offsets_s
+    for what, offsets_s in (("motion", whole.offsets_s), ("rays as well", rays_s)):
+        print(f"offsets of the whole videos by {what}: {', '.join(f'{o * fps:+.2f}' for o in offsets_s)} frames")
     print(table(["frames cut", "off by (rms)", "at most"], rows))
 
 
