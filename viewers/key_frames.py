@@ -17,9 +17,12 @@ from mocap3d.base.projection import project
 from mocap3d.cameras.jpeg import jpeg_bytes
 from mocap3d.quality.series import reprojection_series_px
 
-__all__ = ["KeyFrame", "choose_frames", "key_frames"]
+__all__ = ["FITS_WORST", "KeyFrame", "choose_frames", "key_frames", "same_moment"]
 
 Floats = NDArray[np.float64]
+
+FITS_WORST: Final = "fits worst"
+"""How the reason of the worst frame begins."""
 
 _POSES: Final = 3  # that differ most from each other
 _HIGH_PX: Final = 440  # of a picture on the page
@@ -65,7 +68,7 @@ def choose_frames(person: Person, pose: mocap3d.Pose2D, camera: mocap3d.Camera) 
     if known.any():
         mean_px = np.nansum(off_px, axis=1) / np.maximum(np.isfinite(off_px).sum(axis=1), 1)
         worst = int(np.argmax(np.where(known, mean_px, -1.0)))
-        found[int(there[worst])] = f"fits worst, {mean_px[worst]:.0f} px off"
+        found[int(there[worst])] = f"{FITS_WORST}, {mean_px[worst]:.0f} px off"
     return sorted(found.items())
 
 
@@ -79,16 +82,31 @@ def key_frames(person: Person, number: int, camera: mocap3d.Camera, videos: Clip
         videos: of the clip.
     """
     pose = person.seen.get(number)
-    video = videos.of_cameras[number if len(videos.of_cameras) > 1 else 0]
-    if pose is None or video.problem is not None:
-        return []
+    chosen = [] if pose is None else choose_frames(person, pose, camera)
+    found = [_picture(person, number, camera, videos, frame, why) for frame, why in chosen]
+    return [one for one in found if one is not None]
+
+
+def same_moment(person: Person, cameras: Sequence[mocap3d.Camera], videos: ClipVideos, frame: int) -> list[KeyFrame]:
+    """Cut one frame, as the video counts, out of the videos of all cameras that see the person then."""
     found = []
-    for frame, why in choose_frames(person, pose, camera):
-        index = videos.index(number, person.first + frame)
-        if 0 <= index < video.count:
-            svg = _svg(video.picture(index), person, pose, camera, frame)
-            found.append(KeyFrame(frame=person.first + frame, why=why, svg=svg))
-    return found
+    for number, pose in person.seen.items():
+        if (pose.confidence[frame - person.first] > 0).any():
+            camera = cameras[number]
+            found.append(_picture(person, number, camera, videos, frame - person.first, camera.name))
+    return [one for one in found if one is not None]
+
+
+def _picture(
+    person: Person, number: int, camera: mocap3d.Camera, videos: ClipVideos, frame: int, why: str
+) -> KeyFrame | None:
+    """One frame of a person, from 0, in the picture of a camera; None where there is no picture."""
+    video = videos.of_cameras[number if len(videos.of_cameras) > 1 else 0]
+    index = videos.index(number, person.first + frame)
+    if video.problem is not None or not 0 <= index < video.count:
+        return None
+    svg = _svg(video.picture(index), person, person.seen[number], camera, frame)
+    return KeyFrame(frame=person.first + frame, why=why, svg=svg)
 
 
 def _svg(picture: NDArray[np.uint8], person: Person, pose: mocap3d.Pose2D, camera: mocap3d.Camera, frame: int) -> str:

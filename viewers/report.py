@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 from mocap3d.viewers.clip_videos import ClipVideos
-from mocap3d.viewers.key_frames import key_frames
+from mocap3d.viewers.key_frames import FITS_WORST, KeyFrame, key_frames, same_moment
 from mocap3d.viewers.networks import networks_of
 from mocap3d.viewers.people import Person, people_of_clip, series_of
 from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
@@ -133,20 +133,28 @@ def _person(person: Person, clip: mocap3d.Clip, videos: ClipVideos) -> str:
     main = next((c for c, camera in enumerate(cameras) if clip.rig and camera.name == clip.cameras[0].name), None)
     number = main if main in person.seen else next(iter(person.seen), None)
     found = [] if number is None else key_frames(person, number, cameras[number], videos)
-    start = clip.shots[0].start
-    pictures = "".join(
-        f'<figure data-frame="{one.frame - start}">{one.svg}<figcaption>frame {one.frame - start}, '
-        f"{(one.frame - start) / float(person.fps):.2f} s: {html.escape(one.why)}</figcaption></figure>"
-        for one in found
-    )
     unseen = f"<p>Not seen, at rest: {html.escape(', '.join(person.unobserved))}.</p>" if person.unobserved else ""
-    words = "<p>Lines in colour: the body, seen through the camera. White: the joints as they were seen.</p>"
-    return (
-        f"<section><h2>{html.escape(person.label.capitalize())}</h2>{unseen}"
-        + (f'<div class="key-frames">{pictures}</div>{words}' if found else "")
-        + f'<div class="strips">{"".join(strip_svg(person, _SIDES_OF_A_RIG if clip.rig else _SIDES))}</div>'
-        + f'<div class="plots">{_plots(person, cameras)}</div></section>'
+    drawn = _pictures(
+        found, clip, "In colour: the body, through the camera. White: the joints as they were seen."
     )
+    if clip.rig and found:
+        worst = next((one for one in found if one.why.startswith(FITS_WORST)), found[0])
+        drawn += _pictures(same_moment(person, cameras, videos, worst.frame), clip, "The same moment in every camera.")
+    sides = "".join(strip_svg(person, _SIDES_OF_A_RIG if clip.rig else _SIDES))
+    return (
+        f"<section><h2>{html.escape(person.label.capitalize())}</h2>{unseen}{drawn}"
+        f'<div class="strips">{sides}</div><div class="plots">{_plots(person, cameras)}</div></section>'
+    )
+
+
+def _pictures(found: Sequence[KeyFrame], clip: mocap3d.Clip, words: str) -> str:
+    """Key frames beside each other; the player counts frames from the beginning of the clip."""
+    figures = []
+    for one in found:
+        frame = one.frame - clip.shots[0].start
+        told = f"frame {frame}, {frame / float(clip.motion.fps):.2f} s: {html.escape(one.why)}"
+        figures.append(f'<figure data-frame="{frame}">{one.svg}<figcaption>{told}</figcaption></figure>')
+    return f'<div class="key-frames">{"".join(figures)}</div><p>{words}</p>' if found else ""
 
 
 def _plots(person: Person, cameras: Sequence[mocap3d.Camera]) -> str:

@@ -185,8 +185,9 @@ def test_a_clip_of_several_cameras(tmp_path):
     page = Page(write_report(take(tmp_path), tmp_path / "take.html").read_text(encoding="utf-8"))
     (body,) = page.found["body"]
     assert "seen by 3 cameras" in body["text"]
-    assert "cam0" in body["text"]
-    assert "image" in page.found
+    captions = [one["text"] for one in page.found["figcaption"] if ": cam" in one["text"]]
+    assert [caption.split(": ")[1] for caption in captions] == ["cam0", "cam1", "cam2"]
+    assert len({caption.split(",")[0] for caption in captions}) == 1  # one moment
 
 
 def test_a_video_that_is_gone(tmp_path):
