@@ -154,7 +154,7 @@ def _pictures(found: Sequence[KeyFrame], clip: mocap3d.Clip, words: str) -> str:
         frame = one.frame - clip.shots[0].start
         told = f"frame {frame}, {frame / float(clip.motion.fps):.2f} s: {html.escape(one.why)}"
         figures.append(f'<figure data-frame="{frame}">{one.svg}<figcaption>{told}</figcaption></figure>')
-    return f'<div class="key-frames">{"".join(figures)}</div><p>{words}</p>' if found else ""
+    return f'<p>{words}</p><div class="key-frames">{"".join(figures)}</div>' if found else ""
 
 
 def _plots(person: Person, cameras: Sequence[mocap3d.Camera]) -> str:
