@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TypeGuard
@@ -56,12 +57,15 @@ def _is_locked(value: ArrayLike) -> TypeGuard[NDArray[np.float64]]:
 def as_fps(value: Fraction | float | str) -> Fraction:
     """Turn a frame rate into an exact fraction.
 
-    A decimal snaps to n·1000/1001 when it is that rate as far as its digits were written (29.97 becomes 30000/1001).
+    A decimal snaps to n·1000/1001 when it is that rate as far as its digits were written (29.97 becomes 30000/1001);
+    a text may be a fraction, too.
 
     Raises:
         InputError: not a number, not finite, not above zero.
     """
     if isinstance(value, (Fraction, int)):
+        fps = Fraction(value)
+    elif isinstance(value, str) and re.fullmatch(r"\d{1,9}/[1-9]\d{0,8}", value):
         fps = Fraction(value)
     else:
         decimal = _decimal(value)

@@ -71,6 +71,7 @@ def test_as_floats_leaves_nan_to_the_caller() -> None:
         (12.5, Fraction(25, 2)),
         ("29.5", Fraction(59, 2)),
         ("1e2", Fraction(100)),
+        ("30000/1001", NTSC[30]),
         (np.float64(29.97), NTSC[30]),
         (np.int64(30), Fraction(30)),
     ],
@@ -86,7 +87,7 @@ def test_a_float_of_an_ntsc_rate_is_that_rate(nominal: int) -> None:
     assert as_fps(nominal * 1000 / 1001) == Fraction(nominal * 1000, 1001)
 
 
-@pytest.mark.parametrize("bad", [0, -25, "abc", float("nan"), float("inf"), "", Fraction(-1)])
+@pytest.mark.parametrize("bad", [0, -25, "abc", float("nan"), float("inf"), "", "30/0", "0/1", "30/", Fraction(-1)])
 def test_bad_rates_are_refused(bad: float | str) -> None:
     """Catches a default of 30 for a rate that cannot be."""
     with pytest.raises(InputError):
