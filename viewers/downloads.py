@@ -22,7 +22,21 @@ MANNEQUIN: Final = "as-captured.mannequin.glb"
 _PLAIN: Final = "as-captured"
 _SAME: Final = {".hdf5", ".usdc"}  # as .h5 and .usd
 _ONE_SET_OF_NAMES: Final = {".vrma"}
-_ORDER: Final = (".bvh", ".fbx", ".glb", ".vrma", ".usd", ".usda", ".usdz", ".npz", ".h5", ".json", ".c3d", ".trc", ".csv")
+_ORDER: Final = (
+    ".bvh",
+    ".fbx",
+    ".glb",
+    ".vrma",
+    ".usd",
+    ".usda",
+    ".usdz",
+    ".npz",
+    ".h5",
+    ".json",
+    ".c3d",
+    ".trc",
+    ".csv",
+)
 
 
 class Downloads:
@@ -55,9 +69,7 @@ class Downloads:
             Mocap3dError: this motion cannot be written so.
         """
         who, preset, look, extension = _parts(name)
-        if not who.isascii() or not who.isdecimal() or int(who) >= len(self._people):
-            raise LookupError(name)
-        person = self._people[int(who)]
+        person = {str(n): person for n, person in enumerate(self._people)}[who]
         if extension not in _formats(points=person.motion is None):
             raise LookupError(name)
         plain_only = not person.roles or extension in _ONE_SET_OF_NAMES

@@ -102,10 +102,11 @@ def _picture(
 ) -> KeyFrame | None:
     """One frame of a person, from 0, in the picture of a camera; None where there is no picture."""
     video = videos.of_cameras[number if len(videos.of_cameras) > 1 else 0]
-    index = videos.index(number, person.first + frame)
-    if video.problem is not None or not 0 <= index < video.count:
+    try:
+        picture = video.picture(videos.index(number, person.first + frame))
+    except (LookupError, mocap3d.Mocap3dError):  # gone, damaged, or the camera did not film then
         return None
-    svg = _svg(video.picture(index), person, person.seen[number], camera, frame)
+    svg = _svg(picture, person, person.seen[number], camera, frame)
     return KeyFrame(frame=person.first + frame, why=why, svg=svg)
 
 

@@ -70,7 +70,7 @@ class Pictures:
             LookupError: there is no such frame.
             Mocap3dError: it cannot be decoded.
         """
-        if not 0 <= index < self.count:
+        if self.problem is not None or not 0 <= index < self.count:
             raise LookupError(index)
         with self._lock:
             if index not in self._cache:
@@ -85,7 +85,7 @@ class Pictures:
             LookupError: there is no such frame.
             Mocap3dError: it cannot be decoded.
         """
-        if self._video is None or not 0 <= index < self.count:
+        if self.problem is not None or self._video is None or not 0 <= index < self.count:
             raise LookupError(index)
         reading = self._video.since(index)
         try:
