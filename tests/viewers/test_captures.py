@@ -206,7 +206,8 @@ def _check_file(called, content, world_m):
 
 @pytest.mark.parametrize("name", ["1.as-captured.bones.bvh", "0.nobody.bones.bvh", "0.as-captured.bones.exe", "bvh",
                                   "0.as-captured.mannequin.bvh", "-1.as-captured.bones.bvh", "0.ue5.bones.vrma",
-                                  "../0.as-captured.bones.bvh", "0.as-captured.bones./../x", "9" * 5000 + ".as-captured.bones.bvh"])  # fmt: skip
+                                  "../0.as-captured.bones.bvh",
+                                  "0.as-captured.bones./../x", f"{'9' * 5000}.as-captured.bones.bvh"])  # fmt: skip
 def test_other_names_are_no_downloads(show, name):
     """Catches a name that becomes a path, or a format that nobody offered."""
     with pytest.raises(LookupError):
