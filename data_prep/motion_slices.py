@@ -77,11 +77,18 @@ class Points:
 
 
 def is_motion_file(path: Path) -> bool:
-    """Whether a file says that it is a motion-data file, of whatever version."""
+    """Whether a file says that it is a motion-data file, of whatever version.
+
+    Raises:
+        FileFormatError: it begins as HDF5 does and is damaged.
+    """
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
-        return bool(file.attrs.get("format") == FORMAT)
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except (OSError, RuntimeError) as error:
+        raise FileFormatError(f"not a whole HDF5 file ({error})", path=path) from None
 
 
 class MotionSlices:

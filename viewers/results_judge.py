@@ -27,7 +27,7 @@ Key = tuple[int, int, int]
 Bodies = Callable[[int, int], tuple[Floats, Floats]]
 """Frames from .. to -> found and true joints (n, J, 3) around their roots, NaN where not known."""
 
-_CHUNK: Final = 3000  # frames at a time: bounds the memory
+_CHUNK: Final = 1000  # frames at a time: bounds the memory
 _WORST: Final = 5  # frames kept of each take
 _APART_S: Final = 0.5  # so that they are not neighbours
 
