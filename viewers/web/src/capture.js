@@ -303,6 +303,7 @@ class CapturePage {
     for (const view of this.views) view.node.remove();
     this.views = numbers.map((c) => new PictureView(this.pictures, {
       camera: manifest.cameras[c],
+      cameras: numbers.length,
       url: (frame) => this.source.picture(manifest.cameras[c].pictures, frame),
       look: (frame) => this.#peopleIn(c, frame - manifest.start),
       onload: () => this.#publish(),

@@ -2,14 +2,17 @@
 import { el } from "./dom.js";
 import { SIDES } from "./theme.js";
 
-const KEPT = 32; // pictures kept per camera, decoded
+const BUDGET = 96 * 2 ** 20; // bytes of decoded pictures, of all cameras together
+const LONGEST_PX = 1280; // of a picture that is served
 const AHEAD = 3; // fetched in advance while playing
 const NEAR_PX = 14; // a click so near means a joint
 
 /** Pictures of one camera by frame, decoded; the ones that were used longest ago are dropped. */
 class Film {
-  constructor(url, { offset, count }) {
+  constructor(url, { offset, count, size_wh_px: [width, height] }, cameras) {
     this.url = url; // frame -> address
+    const shrunk = Math.min(1, LONGEST_PX / Math.max(width, height));
+    this.most = Math.max(AHEAD + 2, Math.floor(BUDGET / cameras / (width * height * shrunk ** 2 * 4)));
     this.range = [-offset, count - offset]; // frames that it has
     this.kept = new Map(); // frame -> promise of ImageBitmap
   }
@@ -20,7 +23,7 @@ class Film {
     else entry = this.#load(frame);
     this.kept.set(frame, entry);
     for (const [old, gone] of this.kept) {
-      if (this.kept.size <= KEPT) break;
+      if (this.kept.size <= this.most) break;
       this.kept.delete(old);
       gone.then((bitmap) => bitmap?.close());
     }
@@ -36,10 +39,10 @@ class Film {
 }
 
 export class PictureView {
-  /** camera: of the manifest; look(frame) -> people to draw; onjoint(person, joint): a joint was clicked. */
-  constructor(host, { camera, url, look, onload = () => {}, onjoint = null }) {
+  /** camera: of the manifest, one of so many cameras that are shown; look(frame) -> people to draw; onjoint(person, joint): a joint was clicked. */
+  constructor(host, { camera, cameras, url, look, onload = () => {}, onjoint = null }) {
     Object.assign(this, { camera, look, onload, frame: null, image: null, pending: false, wanted: null });
-    this.film = camera.pictures === null ? null : new Film(url, camera);
+    this.film = camera.pictures === null ? null : new Film(url, camera, cameras);
     this.canvas = el("canvas", { role: "img", "aria-label": `Picture of ${camera.name} with the joints that were seen` });
     this.caption = el("figcaption", {}, camera.name);
     this.node = el("figure", { class: "view" }, this.canvas, this.caption);
