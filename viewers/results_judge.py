@@ -179,7 +179,8 @@ def _row_means(errors: Floats) -> Floats:
 
 def _worst(errors_mm: Floats, fps: float) -> tuple[tuple[int, float], ...]:
     left = np.where(np.isfinite(errors_mm), errors_mm, -1.0)
-    apart, found = max(1, round(_APART_S * fps)), []
+    apart = max(1, round(_APART_S * fps))
+    found: list[tuple[int, float]] = []
     while len(found) < _WORST and left.max() >= 0:
         frame = int(left.argmax())
         found.append((frame, float(left[frame])))

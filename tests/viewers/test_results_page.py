@@ -301,3 +301,36 @@ def test_a_graphics_failure_is_said(browser_page, serving, file):
     browser_page.page.goto(serving([ResultsShow([file])]))
     browser_page.wait_for("document.querySelector('.message.failed')?.textContent.includes('went wrong')")
     browser_page.complaints.clear()
+
+
+def test_a_damaged_model_leaves_the_others(browser_page, serving, tmp_path):
+    """Catches one damaged prediction that keeps all others from the screen, or is asked for again and again."""
+    path = write_results(tmp_path / "results.h5")
+    with h5py.File(path, "a") as results:
+        group = results["sequences/S11/walking_1/predictions/causal/50138969"]
+        del group["xyz_m"]
+        group["xyz_m"] = np.zeros((3, 20, 3), np.float32)
+    browser_page.page.goto(serving([ResultsShow([path])]))
+    browser_page.wait_for("window.mocap3d?.drawnFrame === 0")
+    errors = errors_in_file_mm(path, "S11", "walking_1", "plain", "50138969")
+    assert text(browser_page, "[data-model='1'] .now") == f"{errors[0].mean():.1f}"
+    assert "must be" in text(browser_page, ".message")
+    assert state(browser_page)["hidden"] == [0]
+    assert len([url for url in browser_page.requests if "found.0.0.0" in url]) == 1
+    browser_page.complaints.clear()  # the browser says itself that an answer was an error
+
+
+def test_another_detector_can_be_chosen(browser_page, serving, tmp_path):
+    """Catches a file with two detectors of which only the first can be looked at."""
+    path = write_results(tmp_path / "results.h5")
+    with h5py.File(path, "a") as results:
+        take = results["sequences/S11/walking_1"]
+        views = take["views/50138969"]
+        views.copy("noisy", "zero")
+        views["zero/xy_px"][...] += 30
+    browser_page.page.goto(serving([ResultsShow([path])]))
+    browser_page.wait_for("document.querySelector('.reprojection')?.textContent.match(/[0-9] px/)")
+    near = float(text(browser_page, ".reprojection").split()[0])
+    browser_page.page.get_by_label("2D joints by").select_option(label="zero")
+    browser_page.wait_for(f"parseFloat(document.querySelector('.reprojection').textContent) > {near + 15}")
+    assert "zero" in text(browser_page, ".picture figcaption")

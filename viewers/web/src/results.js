@@ -36,7 +36,7 @@ class ResultsPage {
       take: 0, camera: 0, frame: 0, focus: 0, joint: -1, metric: 0, layout: "over", place: "world",
       colour: "error", trails: false, follow: true, picture: true, through: false, truth: true, hidden: new Set(),
     };
-    this.rows = new Rows(source, { onload: () => this.draw(), onerror: (error) => shell.fail(error) });
+    this.rows = new Rows(source, { onload: () => this.draw(), onerror: (error, array) => this.#failed(error, array) });
     this.stage = new Stage(shell.stage, shell);
     this.scene = new ResultsScene(this.stage, this);
     this.picture = new CameraPicture(shell.stage, this.stage, shell);
@@ -116,6 +116,7 @@ class ResultsPage {
     const subject = this.take.subject;
     const keptCamera = this.cameras[state.camera]?.name;
     state.take = number;
+    this.shell.say("");
     this.rows.forget();
     this.timeline.pause();
     const same = this.cameras.findIndex(({ name }) => name === keptCamera);
@@ -205,6 +206,13 @@ class ResultsPage {
     }
   }
 
+  // A model whose numbers are damaged is hidden; the others stay.
+  #failed(error, array) {
+    const [kind, , model] = array.split(".");
+    this.shell.fail(error);
+    if (["found", "errors", "found_px"].includes(kind)) this.setShown(Number(model), false);
+  }
+
   #onframe(frame) {
     this.state.frame = frame;
     for (const [kind, model] of this.#needed()) this.rows.ready(...this.#array(kind, model), frame);
@@ -277,9 +285,11 @@ class ResultsPage {
     }
   }
 
-  #chooseView() {
+  #chooseView(number = 0) {
     const listed = this.views[this.state.camera] ?? [];
-    this.view = listed.length ? { ...listed[0], number: 0 } : null;
+    this.view = listed.length ? { ...listed[number], number } : null;
+    this.viewChoice.node.hidden = listed.length < 2;
+    fill(this.viewChoice.select, listed.map(({ detector }, k) => [String(k), detector]), String(number));
     this.#onframe(this.state.frame);
   }
 
@@ -290,8 +300,10 @@ class ResultsPage {
     });
     this.actionChoice = choice("Action", [], "", (number) => this.openTake(Number(number)));
     this.cameraChoice = choice("Camera", [], "", (number) => this.setCamera(Number(number)));
+    this.viewChoice = choice("2D joints by", [], "", (number) => this.#chooseView(Number(number)));
+    this.viewChoice.node.hidden = true;
     const help = el("button", { class: "icon", "aria-label": "Keys and terms (?)", "data-tip": "Keys and terms (?)", onclick: () => openHelp(KEYS) }, "?");
-    this.shell.bar.append(this.subjectChoice.node, this.actionChoice.node, this.cameraChoice.node);
+    this.shell.bar.append(this.subjectChoice.node, this.actionChoice.node, this.cameraChoice.node, this.viewChoice.node);
     this.shell.bar.after(help);
     this.#options();
     const joints = this.skeleton.joints.map((joint, j) => [String(j + 2), joint.replaceAll("_", " ")]);

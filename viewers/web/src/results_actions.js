@@ -18,7 +18,7 @@ export class ActionsPanel {
     const options = [["focus", "all errors of one model"], ...MEASURES.map(([name, , short]) => [name, `${short} of all models`])];
     this.what = choice("Show", options, "focus", () => this.#build());
     this.table = el("table", { class: "actions" });
-    this.progress = el("p", { class: "faint" });
+    this.progress = el("p", { class: "faint" }, "Measuring …");
     const note = el("p", { class: "faint" }, "P1, P2, P3 in mm, MPJVE in mm per frame at 50 Hz. “Average” counts each action once, as published tables do. Numbers are those of mocap3d evaluate.");
     this.node = el("div", {}, this.what.node, this.table, this.progress, note);
   }

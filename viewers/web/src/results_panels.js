@@ -119,7 +119,7 @@ export class JointsPanel {
 export class WorstPanel {
   constructor(page) {
     Object.assign(this, { page, at: -1, frames: [] });
-    this.node = el("div", { class: "worst" });
+    this.node = el("div", { class: "worst" }, el("p", { class: "faint" }, "Measuring …"));
   }
 
   update(scores) {

@@ -45,12 +45,13 @@ export class Shell {
 
   /** One line over the stage; "" takes it away. */
   say(text) {
+    this.message.classList.remove("failed");
     this.message.textContent = text;
   }
 
   fail(error) {
-    this.message.classList.add("failed");
     this.say(`This went wrong: ${error.message}`);
+    this.message.classList.add("failed");
   }
 
   /** Tabs in the side panel: [[name, node], ...]; the arrow keys go from one to the next. */

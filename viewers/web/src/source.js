@@ -147,10 +147,8 @@ export class Rows {
         this.#shrink(entry);
         this.onload(array, number);
       },
-      (error) => {
-        this.chunks.delete(key);
-        this.onerror(error);
-      },
+      (error) => this.onerror(error, array), // and it stays without rows: asking again would fail again
+
     );
     this.chunks.set(key, entry);
     return entry;
