@@ -334,3 +334,26 @@ def test_another_detector_can_be_chosen(browser_page, serving, tmp_path):
     browser_page.page.get_by_label("2D joints by").select_option(label="zero")
     browser_page.wait_for(f"parseFloat(document.querySelector('.reprojection').textContent) > {near + 15}")
     assert "zero" in text(browser_page, ".picture figcaption")
+
+
+def test_the_eye_comes_back_from_the_camera(opened):
+    """Catches a view that stays where the camera stands, with the person out of sight."""
+    before = opened.page.evaluate("window.mocap3d.eye()")
+    opened.page.keyboard.press("v")
+    opened.page.wait_for_timeout(150)
+    assert opened.page.evaluate("window.mocap3d.eye()") != pytest.approx(before, abs=0.1)
+    opened.page.keyboard.press("v")
+    opened.page.wait_for_timeout(150)
+    assert opened.page.evaluate("window.mocap3d.eye()") == pytest.approx(before, abs=1e-6)
+
+
+def test_data_without_models_and_cameras(browser_page, serving, tmp_path):
+    """Catches a page that only opens with everything there."""
+    path = write_results(tmp_path / "data.h5", models=[], cameras=0)
+    browser_page.page.goto(serving([ResultsShow([path])]))
+    browser_page.wait_for("window.mocap3d?.drawnFrame === 0")
+    for key in ("v", "c", "o", "r", "t", "w", "End", "]"):
+        browser_page.page.keyboard.press(key)
+    browser_page.wait_for("window.mocap3d.drawnFrame === 0 && window.mocap3d.state.take === 1")
+    assert "No model" in text(browser_page, ".legend")
+    assert not browser_page.page.get_by_label("Camera", exact=True).is_visible()

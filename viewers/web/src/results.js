@@ -36,6 +36,7 @@ class ResultsPage {
       take: 0, camera: 0, frame: 0, focus: 0, joint: -1, metric: 0, layout: "over", place: "world",
       colour: "error", trails: false, follow: true, picture: true, through: false, truth: true, hidden: new Set(),
     };
+    if (!models.length) this.state.colour = "sides"; // there are no errors
     this.rows = new Rows(source, { onload: () => this.draw(), onerror: (error, array) => this.#failed(error, array) });
     this.stage = new Stage(shell.stage, shell);
     this.scene = new ResultsScene(this.stage, this);
@@ -339,6 +340,7 @@ class ResultsPage {
     const own = takes.flatMap((take, number) => (take.subject === this.take.subject ? [[String(number), take.action]] : []));
     fill(this.actionChoice.select, own, String(this.state.take));
     this.subjectChoice.select.value = this.take.subject;
+    this.cameraChoice.node.hidden = !this.cameras.length;
     fill(this.cameraChoice.select, this.cameras.map(({ name }, number) => [String(number), name]), String(this.state.camera));
   }
 

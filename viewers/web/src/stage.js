@@ -64,9 +64,12 @@ export class Stage {
    * camera: { K: 3x3 rows, size_wh_px, world_from_cam: 4x4 rows }; its lens is taken as straight.
    */
   lookThrough(camera) {
+    if (camera && !this.through) this.eye = this.camera.position.clone();
     this.through = camera;
     this.controls.enabled = !camera;
     if (!camera) {
+      if (this.eye) this.camera.position.copy(this.eye); // where it was before
+      this.eye = null;
       this.camera.updateProjectionMatrix();
       this.controls.update();
     }

@@ -8,6 +8,7 @@ export class Timeline {
   constructor(host, { onframe, wait = () => false }) {
     Object.assign(this, { frame: 0, frames: 1, fps: 25, speed: 1, playing: false, onframe, wait });
     this.playButton = this.#button("Play (Space)", "▶", () => this.toggle());
+    this.playButton.classList.add("play");
     this.slider = el("input", { type: "range", class: "scrub", min: 0, max: 0, value: 0, step: 1, "aria-label": "Frame", oninput: () => this.seek(Number(this.slider.value)) });
     this.clock = el("output", { class: "clock" });
     this.number = el("input", { type: "number", class: "frame", min: 0, value: 0, "aria-label": "Frame number", onchange: () => this.seek(Number(this.number.value)) });
