@@ -164,10 +164,13 @@ class MotionSlices:
 
 
 def _outline(subject: str, action: str, group: h5py.Group) -> TakeOutline:
+    frames = int(group["xyz_m"].shape[0])
+    if frames < 1:
+        raise ValueError(f"{subject}/{action} has no frames")
     return TakeOutline(
         subject=subject,
         action=action,
-        frames=int(group["xyz_m"].shape[0]),
+        frames=frames,
         fps=_fps(group),
         skeleton=skeleton_named(str(group.attrs["skeleton"])),
         licence=str(group.attrs["licence"]),

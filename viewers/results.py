@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -195,11 +196,16 @@ class ResultsShow:
         for model, cameras in outline.predictions.items():
             key = file.path, model
             if key not in self._models:
-                taken = model in self._models.values()
-                self._models[key] = f"{model} ({file.path.stem})" if taken else model
+                self._models[key] = self._new_name(model, file.path)
             seen = tuple(camera for camera in cameras if camera in known)
             number = list(self._models).index(key)
             take.found[number] = _Found(file=file, take=outline, model=model, cameras=seen)
+
+    def _new_name(self, model: str, path: Path) -> str:
+        """What a model is called where another file has one of the same name."""
+        taken = self._models.values()
+        names = chain([model, f"{model} ({path.stem})"], (f"{model} ({path.stem} {n})" for n in count(2)))
+        return next(name for name in names if name not in taken)
 
     def _take(self, number: int) -> _Take:
         return self._takes[number]

@@ -201,6 +201,39 @@ def test_models_of_several_files_stand_together(tmp_path):
     assert means == pytest.approx(expected, abs=1e-3)
 
 
+def test_names_of_models_are_never_twice(tmp_path):
+    """Catches two models that cannot be told apart, from files of one name in two folders."""
+    paths = []
+    for folder in "xyz":
+        (tmp_path / folder).mkdir()
+        paths.append(write_results(tmp_path / folder / "r.h5", models=[("lifter", 10.0)], cameras=1))
+    (show,) = open_shows(paths)
+    assert show.manifest()["models"] == ["lifter", "lifter (r)", "lifter (r 2)"]
+    show.close()
+
+
+def test_impossible_numbers_are_said(tmp_path):
+    """Catches infinite coordinates, and NaN that claims to be seen, ending in a crash or in numbers on the page."""
+    path = write_results(tmp_path / "bad.h5", cameras=2, takes=[("S9", "walking_1", 30)], lifter_20=())
+    with h5py.File(path, "a") as file:
+        predictions = file["sequences/S9/walking_1/predictions/plain"]
+        predictions["50138969/xyz_m"][3, 4] = np.inf
+        predictions["51138969/xyz_m"][3, 4] = np.nan
+    show = ResultsShow([path])
+    for camera in range(2):
+        with pytest.raises(InputError):
+            show.rows(f"errors.0.{PLAIN}.{camera}", 0, 10)
+    scores = json.dumps(finished(show), allow_nan=False)
+    show.close()
+    assert scores
+    with h5py.File(path, "a") as file:
+        group = file["sequences/S9/walking_1"]
+        del group["xyz_m"]
+        group["xyz_m"] = np.zeros((0, 17, 3), np.float32)
+    with pytest.raises(FileFormatError, match="no frames"):
+        ResultsShow([path])
+
+
 def test_other_truth_under_the_same_name_is_left_out(tmp_path):
     """Catches predictions that are drawn beside, and measured against, a truth that they were not made from."""
     first = write_results(tmp_path / "a.h5")
