@@ -38,7 +38,7 @@ export function cssColour(name) {
 }
 
 // Errors in colour: from blue to yellow with growing lightness, told apart with and without colour blindness.
-const RAMP = ["#5560e6", "#8a52cb", "#b5489f", "#d8557a", "#ee6f57", "#f8923c", "#fdb731", "#fbe04a"];
+const RAMP = ["#3c3ec8", "#7250cc", "#b056aa", "#d86080", "#ec7359", "#f6923c", "#fbb931", "#fbe14a"];
 
 /** A colour for a value between 0 and 1. */
 export function ramp(value) {
