@@ -300,6 +300,7 @@ def test_a_graphics_failure_is_said(browser_page, serving, file):
     browser_page.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     browser_page.page.goto(serving([ResultsShow([file])]))
     browser_page.wait_for("document.querySelector('.message.failed')?.textContent.includes('went wrong')")
+    browser_page.page.wait_for_timeout(500)  # for what the browser itself says of it
     browser_page.complaints.clear()
 
 
@@ -317,6 +318,7 @@ def test_a_damaged_model_leaves_the_others(browser_page, serving, tmp_path):
     assert "must be" in text(browser_page, ".message")
     assert state(browser_page)["hidden"] == [0]
     assert len([url for url in browser_page.requests if "found.0.0.0" in url]) == 1
+    browser_page.page.wait_for_timeout(200)
     browser_page.complaints.clear()  # the browser says itself that an answer was an error
 
 

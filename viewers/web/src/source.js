@@ -113,7 +113,7 @@ export class Rows {
   /** A whole array, one chunk after another; onpart(rows, from, to) for each. Stops after forget(). */
   async stream(array, shape, onpart) {
     const { generation } = this;
-    const size = this.chunk * 4;
+    const size = this.chunk * 2;
     for (let from = 0; from < shape[0] && generation === this.generation; from += size) {
       const to = Math.min(shape[0], from + size);
       const rows = await this.source.rows(array, from, to);
