@@ -60,7 +60,7 @@ class Watched:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium that draws in software, for all tests."""
-    program = os.environ.get("MOCAP3D_CHROMIUM") or shutil.which("chromium")
+    program = os.environ.get("MOCAP3D_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         skip_unless_ci("there is no chromium; `scripts/system-packages browser` brings it")
     try:

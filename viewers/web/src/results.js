@@ -6,6 +6,7 @@ import { Plot } from "./plot.js";
 import { ActionsPanel } from "./results_actions.js";
 import { JointsPanel, Legend, WorstPanel } from "./results_panels.js";
 import { ResultsScene } from "./results_scene.js";
+import { expose } from "./results_state.js";
 import { Rows } from "./source.js";
 import { Stage } from "./stage.js";
 import { MODELS } from "./theme.js";
@@ -54,7 +55,7 @@ class ResultsPage {
     document.addEventListener("keydown", (event) => this.#key(event));
     shell.onTheme(() => this.draw());
     if (manifest.notes.length) shell.stage.append(el("ul", { class: "notes" }, manifest.notes.map((note) => el("li", {}, note))));
-    this.#expose();
+    expose(this);
   }
 
   /** The first take that some model predicted, else the first. */
@@ -368,35 +369,5 @@ class ResultsPage {
     else if (event.key in actions) actions[event.key]();
     else return;
     event.preventDefault();
-  }
-
-  /** What a test cannot see in pixels. */
-  #expose() {
-    const page = this;
-    window.mocap3d = Object.freeze({
-      get state() {
-        const { state, timeline, take } = page;
-        return { ...state, hidden: [...state.hidden], playing: timeline.playing, speed: timeline.speed, subject: take.subject, action: take.action, cameraName: page.cameras[state.camera]?.name ?? "" };
-      },
-      get drawn() {
-        return page.stage.drawn;
-      },
-      get drawnFrame() {
-        return page.scene.drawnFrame;
-      },
-      get held() {
-        return page.rows.held;
-      },
-      get received() {
-        return page.source.bytes;
-      },
-      get scored() {
-        return page.scores ? [page.scores.done, page.scores.total] : [0, -1];
-      },
-      eye: () => page.stage.camera.position.toArray(),
-      xOf: (frame) => page.plot.xOf(frame),
-      jointOnScreen: (model, joint) => page.scene.jointOnScreen(model, joint),
-      stage: page.stage,
-    });
   }
 }
