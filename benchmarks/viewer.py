@@ -105,12 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--frames", type=int, default=10_000, help="2000 or more: it plays for seven seconds")
     parser.add_argument("--models", type=int, default=3)
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3, help="how often the page is opened")
     parser.add_argument("--json", action="store_true", help="end with one line for machines")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.frames < 2000:
+        parser.error("--frames must be at least 2000: it plays for seven seconds")
+    return options
 
 
 def made(path: Path, options: argparse.Namespace) -> Path:
