@@ -36,7 +36,7 @@ __all__ = ["capture_views", "rig_of"]
 
 Floats = NDArray[np.float64]
 Videos = Sequence[str | os.PathLike[str]]
-Views = Sequence[Sequence[Pose2D | None]]
+Views = Sequence[tuple[Pose2D | None, ...]]
 """Per person what each camera saw."""
 
 _FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["misfit"]
+__all__ = ["fundamental", "misfit"]
 
 Floats = NDArray[np.float64]
 

@@ -209,7 +209,7 @@ def _met(cameras: Sequence[Camera], xy: Floats, weight: Floats) -> tuple[Floats,
 
 def _velocity(xyz_m: Floats, fps: float, smooth_s: float) -> tuple[Floats, NDArray[np.bool_]]:
     """(T, J, 3) metres per second, and where that is known (T, J)."""
-    known = np.isfinite(xyz_m).all(axis=-1)
+    known = np.asarray(np.isfinite(xyz_m).all(axis=-1))
     velocity, everywhere = np.zeros_like(xyz_m), np.arange(len(xyz_m))
     sigma = max(smooth_s * fps, 0.7)
     for joint in np.flatnonzero(known.sum(axis=0) >= 5):
