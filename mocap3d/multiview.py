@@ -40,6 +40,7 @@ Views = Sequence[tuple[Pose2D | None, ...]]
 """Per person what each camera saw."""
 
 _FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together
+_ON_THE_FLOOR_M = 0.15  # soles that stand nearer to the rig's floor than this are on it
 _LEAST_S = 0.25  # someone triangulated for less is nobody
 
 
@@ -272,7 +273,25 @@ def _perform_one(
     standing = Standing(sight=sight, pose3d=pose3d, hint=None)
     performance = perform(standing, solve_person(standing, wanted), 0, wanted)
     notes += [f"person {number}: the {part} was not seen and stays at rest" for part in performance.unobserved]
+    notes += _off_the_floor(performance, number)
     return replace(performance, views=views)
+
+
+def _off_the_floor(performance: Performance, number: int) -> list[str]:
+    """A note on somebody who stands elsewhere than on the floor of the rig, which stays where it was calibrated."""
+    from mocap3d.base.feet import sole_points
+
+    motion = performance.motion
+    if motion.contacts is None or not (motion.contacts > 0.5).any():
+        return []
+    height_m = float(np.median(sole_points(motion)[..., 1][motion.contacts > 0.5]))
+    if abs(height_m) <= _ON_THE_FLOOR_M:
+        return []
+    side = "above" if height_m > 0 else "below"
+    return [
+        f"person {number} stands {abs(height_m):.2f} m {side} the floor of the cameras' calibration, on something or "
+        "because that floor is elsewhere; nobody is moved"
+    ]
 
 
 def _misfits(views: Sequence[Pose2D | None], pose3d: Pose3D, cameras: Sequence[Camera], number: int) -> list[str]:

@@ -99,7 +99,7 @@ def starts_of(
     if doubtful:
         raise CalibrationError(
             f"nothing tells for sure when {' and '.join(doubtful)} started, from {sync}: film somebody who moves, in "
-            "view of all cameras, or clap; or say when videos began (sync=seconds per video, or 'none')"
+            "view of all cameras, or clap; or say when each video began (`--sync`)"
         )
     return found.offsets_s, sync
 
