@@ -18,7 +18,7 @@ class Player {
     this.source = source;
     this.stage = new Stage(shell.stage, shell);
     this.scene = new CaptureScene(this.stage, manifest, source);
-    this.timeline = new Timeline(shell.bottom, { onframe: (frame) => this.setFrame(frame) });
+    this.timeline = new Timeline(shell.bottom, { onframe: (frame) => this.setFrame(frame), keys: shell.bottom.parentElement });
     const has = { mannequin: manifest.people.some((person) => person.mannequin), follow: true };
     for (const [name, label] of [["mannequin", "Mannequin"], ["follow", "Follow"]]) {
       if (has[name]) shell.bar.append(tick(label, false, (on) => this.#set(name, on)).node);

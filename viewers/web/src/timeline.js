@@ -4,8 +4,11 @@ import { choice, el } from "./dom.js";
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
 export class Timeline {
-  /** onframe(frame) after every change; wait() may say that data is missing, then playing holds. */
-  constructor(host, { onframe, wait = () => false }) {
+  /**
+   * onframe(frame) after every change; wait() may say that data is missing, then playing holds.
+   * keys: where keys are listened for; a page that scrolls keeps its own outside of the player.
+   */
+  constructor(host, { onframe, wait = () => false, keys = document }) {
     Object.assign(this, { frame: 0, frames: 1, fps: 25, speed: 1, playing: false, onframe, wait });
     this.playButton = this.#button("Play (Space)", "▶", () => this.toggle());
     this.playButton.classList.add("play");
@@ -24,7 +27,7 @@ export class Timeline {
         this.slider, el("label", { class: "choice" }, el("span", {}, "Frame"), this.number), this.clock, speeds.node,
       ),
     );
-    document.addEventListener("keydown", (event) => this.#key(event));
+    keys.addEventListener("keydown", (event) => this.#key(event));
   }
 
   /** Another sequence, from its first frame (or another one). */
