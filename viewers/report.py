@@ -134,9 +134,7 @@ def _person(person: Person, clip: mocap3d.Clip, videos: ClipVideos) -> str:
     number = main if main in person.seen else next(iter(person.seen), None)
     found = [] if number is None else key_frames(person, number, cameras[number], videos)
     unseen = f"<p>Not seen, at rest: {html.escape(', '.join(person.unobserved))}.</p>" if person.unobserved else ""
-    drawn = _pictures(
-        found, clip, "In colour: the body, through the camera. White: the joints as they were seen."
-    )
+    drawn = _pictures(found, clip, "In colour: the body, through the camera. White: the joints as they were seen.")
     if clip.rig and found:
         worst = next((one for one in found if one.why.startswith(FITS_WORST)), found[0])
         drawn += _pictures(same_moment(person, cameras, videos, worst.frame), clip, "The same moment in every camera.")
