@@ -57,7 +57,14 @@ class Job:
     def look(self, videos: Sequence[Pictures], cameras: Sequence[Camera], sync: SyncBy) -> People:
         """Watch the videos of a take."""
         return look_at(
-            videos, cameras, sync, detector=self.detector, device=self.device, tell=self.tell, notes=self.notes
+            videos,
+            cameras,
+            sync,
+            placed=self.how == "refined",
+            detector=self.detector,
+            device=self.device,
+            tell=self.tell,
+            notes=self.notes,
         )
 
 

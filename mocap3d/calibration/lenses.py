@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from mocap3d.cameras.boards import Board
     from mocap3d.cameras.intrinsics import LensResult
 
-__all__ = ["Filmed", "LensFound", "LensSource", "Model", "find_lenses", "lens_of", "told_of"]
+__all__ = ["BARS", "Filmed", "LensFound", "LensSource", "Model", "find_lenses", "lens_of", "told_of"]
 
 Pictures = str | os.PathLike[str]
 Cameras = str | os.PathLike[str] | Camera | Sequence[Camera]
 Crop = str | Mapping[str, str] | None
 Model = Literal["brown-conrady", "fisheye"]
+
+BARS: Final = "scaled, with black bars"
+"""What `crops_that_fit` calls a picture that was fitted into another shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,18 +199,19 @@ def _crops(camera: Camera, one: Filmed, word: str | None) -> tuple[tuple[str, Ca
     Raises:
         InputError: another size, and nothing was declared, or what was declared does not explain it.
     """
-    from mocap3d.cameras.crop import cropped, crops_that_fit, scaled
+    from mocap3d.cameras.crop import bordered, cropped, crops_that_fit, scaled
 
     if camera.size_wh_px == one.size_wh_px:
         return (("as calibrated", camera),)
     (width, height), (w, h) = camera.size_wh_px, one.size_wh_px
     differ = f"{one.name}: the lens was calibrated for pictures of {width}x{height}, the video has {w}x{h}"
-    choices = tuple(crops_that_fit(camera, one.size_wh_px))
+    choices = tuple(crops_that_fit(camera, one.size_wh_px, bars=_bars(one)))
     if word is None:
         may_be = "; it may be: " + "; ".join(name for name, _ in choices) if choices else ""
         raise InputError(
             f"{differ}: declare what was cut (`--crop {one.name}=centre`; `{one.name}=4,0` says where its top-left "
-            f"pixel was; `{one.name}=scaled`; `{one.name}=find` takes what fits best){may_be}"
+            f"pixel was; `{one.name}=scaled`; `{one.name}=bars`: scaled, with black bars; `{one.name}=find` takes what "
+            f"fits best){may_be}"
         )
     if word == "find":
         if not choices:
@@ -216,8 +221,23 @@ def _crops(camera: Camera, one: Filmed, word: str | None) -> tuple[tuple[str, Ca
         return (("cut on both sides", cropped(camera, one.size_wh_px)),)
     if word == "scaled":
         return (("scaled", scaled(camera, one.size_wh_px)),)
+    if word == "bars":
+        return ((BARS, bordered(camera, one.size_wh_px)),)
     try:
         x, y = (float(part) for part in word.split(","))
     except ValueError:
-        raise InputError(f"a crop is 'centre', 'scaled', 'find', or two numbers such as '4,0'; got {word!r}") from None
+        raise InputError(
+            f"a crop is 'centre', 'scaled', 'bars', 'find', or two numbers such as '4,0'; got {word!r}"
+        ) from None
     return ((f"from {x:g}, {y:g}", cropped(camera, one.size_wh_px, (x, y))),)
+
+
+def _bars(one: Filmed) -> tuple[int, int, int, int] | None:
+    """The black bars around a video, as its first half minute shows them; None of photos."""
+    from mocap3d.cameras.crop import bars_px
+    from mocap3d.cameras.video import open_video
+
+    if one.path.is_dir():
+        return None
+    with open_video(one.path) as pictures:
+        return bars_px(itertools.islice(pictures, 0, 900, 30))

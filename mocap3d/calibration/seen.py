@@ -18,7 +18,7 @@ from mocap3d.solving import DEFAULT_HEIGHT_M, Sight, Wanted, lift_person
 from mocap3d.take import SyncBy, Take, on_one_clock, starts_of, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
-__all__ = ["People", "Views", "contacts_of", "lifted", "longest", "look_at", "matched", "triangulated"]
+__all__ = ["People", "Views", "contacts_of", "lifted", "longest", "look_at", "matched", "told_as", "triangulated"]
 
 Floats = NDArray[np.float64]
 Views = tuple[Pose2D | None, ...]
@@ -48,6 +48,7 @@ def look_at(
     cameras: Sequence[Camera],
     sync: SyncBy,
     *,
+    placed: bool,
     detector: str,
     device: str,
     tell: Progress,
@@ -57,8 +58,9 @@ def look_at(
 
     Args:
         videos: one per camera.
-        cameras: of which the names and sizes of pictures are used.
+        cameras: of which the names and sizes of pictures are used, ...
         sync: what tells when each began.
+        placed: ... and their places: they tell the steps of somebody who walks evenly apart.
         detector: the network that finds joints.
         device: "cpu" or "cuda".
         tell: told how far the work is.
@@ -79,16 +81,21 @@ def look_at(
                     f"are {camera.size_wh_px[0]}x{camera.size_wh_px[1]}: film everything with the same settings"
                 )
         seen = [
-            tracks_of(watch(video, detector, device, tell), camera, notes)
+            tracks_of(watch(video, detector, device, told_as(camera.name, tell)), camera, notes)
             for video, camera in zip(opened, cameras, strict=True)
         ]
         if sum(bool(own) for own in seen) < 2 and isinstance(sync, str) and sync == "motion":
             return People(take=None, offsets_s=(0.0,) * len(cameras), told="nothing")
-        offsets_s, told = starts_of(sync, videos, seen, cameras)
+        offsets_s, told = starts_of(sync, videos, seen, cameras, placed=placed)
     take = None
     if sum(bool(own) for own in seen) >= 2:
         take = on_one_clock(seen, tuple(cameras), offsets_s, opened)
     return People(take=take, offsets_s=tuple(float(value) for value in offsets_s), told=told)
+
+
+def told_as(name: str, tell: Progress) -> Progress:
+    """Progress of one video among several."""
+    return lambda step, done, total: tell(f"{step} {name}", done, total)
 
 
 def lifted(

@@ -14,6 +14,7 @@ import numpy as np
 from mocap3d.base.errors import CalibrationError, FileFormatError, InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.calibration.names import names_of
+from mocap3d.calibration.seen import told_as
 from mocap3d.take import tracks_of
 from mocap3d.watching import Progress, noted, watch
 
@@ -127,7 +128,7 @@ def synchronise(
             opened = [open_video(path) for path in paths]
             seen = [
                 tracks_of(
-                    watch(video, detector, device, tell),
+                    watch(video, detector, device, told_as(name, tell)),
                     Camera.from_fov(name, video.size_wh_px, 60.0),
                     notes,
                 )
@@ -158,20 +159,29 @@ def read_starts(path: str | os.PathLike[str], videos: Videos) -> tuple[float, ..
         raise InputError(f"cannot read {source}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"not a TOML file: {error}", path=source) from error
-    entries: Any = table.get("video")
-    if table.get("version") != 1 or not isinstance(entries, list):
-        raise FileFormatError("must say version = 1 and hold a [[video]] table for each video", path=source)
-    known: dict[str, float] = {}
-    for entry in entries:
-        offset = entry.get("offset_s") if isinstance(entry, dict) and set(entry) <= _KEYS else None
-        if not isinstance(offset, int | float) or isinstance(offset, bool) or not abs(offset) < 1e6:
-            raise FileFormatError("each [[video]] needs a name and offset_s, a number of seconds", path=source)
-        known[str(entry.get("name"))] = float(offset)
+    known = _entries(table, source)
     names = names_of([Path(video) for video in videos])
     missing = [name for name in names if name not in known]
     if missing:
         raise InputError(f"{source} says nothing about {missing[0]!r}; it knows {', '.join(known) or 'nothing'}")
     return tuple(known[name] - known[names[0]] for name in names)
+
+
+def _entries(table: dict[str, Any], source: Path) -> dict[str, float]:
+    """Name -> when it began, of the file's tables."""
+    entries = table.get("video")
+    if table.get("version") != 1 or not isinstance(entries, list):
+        raise FileFormatError("must say version = 1 and hold a [[video]] table for each video", path=source)
+    known: dict[str, float] = {}
+    for entry in entries:
+        good = isinstance(entry, dict) and set(entry) <= _KEYS and isinstance(entry.get("name"), str)
+        offset = entry.get("offset_s") if good else None
+        if not isinstance(offset, int | float) or isinstance(offset, bool) or not abs(offset) < 1e6:
+            raise FileFormatError("each [[video]] needs a name and offset_s, a number of seconds", path=source)
+        if entry["name"] in known:
+            raise FileFormatError(f"{entry['name']!r} is listed twice", path=source)
+        known[entry["name"]] = float(offset)
+    return known
 
 
 def _known(value: float) -> float | None:

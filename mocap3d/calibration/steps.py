@@ -31,11 +31,11 @@ from mocap3d.calibration.given import (
 from mocap3d.calibration.job import Job, watch_people
 from mocap3d.calibration.judged import asked_of, paths_of
 from mocap3d.calibration.lens_only import only_lenses
-from mocap3d.calibration.lenses import LensFound, LensSource, find_lenses
+from mocap3d.calibration.lenses import BARS, LensFound, LensSource, find_lenses
 from mocap3d.calibration.points import ScenePoints, read_points
 from mocap3d.calibration.result import Calibration, view_fit
 from mocap3d.calibration.seen import Views, lifted, matched
-from mocap3d.calibration.suspects import late_videos, suspected
+from mocap3d.calibration.suspects import bumped_camera, late_videos, suspected
 from mocap3d.calibration.ways import (
     Solved,
     Way,
@@ -101,7 +101,7 @@ def calibrate(
         distance_m: two cameras, by name or number from 0, and how far their lenses are apart.
         sync: what tells when each video began: "motion", "audio", "none", or seconds for each.
         crop: what videos of another size than their lens show of its picture: for all, or by camera, "centre",
-            "scaled", "x,y" of the top-left pixel, or "find".
+            "scaled", "bars" (scaled, between black bars), "x,y" of the top-left pixel, or "find".
         fov_deg: degrees that the longer side of the pictures shows, instead of lenses from a file or a board.
         model: of lenses that are calibrated from a board.
         floor: when the board lay on the floor: "first" or "last" of the moments at which two cameras see it; or
@@ -184,6 +184,7 @@ def _rig(
         apart = distance_of(distance_m, filmed)
         lenses = find_lenses(filmed, job.source, poses=job.how == "refined", tell=job.tell)
         solved, words = _solve(job, lenses, apart)
+    job.tell("ask people", 0, None)
     people = _people_of(job, solved)
     asked = asked_of(solved, people, job.notes)
     if job.how == "people" and job.take is not None:
@@ -200,8 +201,15 @@ def _solve(
     """Where the cameras stand, and the word for each video's crop."""
     cameras = tuple(lens.camera for lens in lenses)
     watch_people(job, cameras)
-    solved, words, told = with_best_crops(lenses, _way(job, cameras, apart))
+    way = _way(job, cameras, apart)
+    job.tell("find cameras", 0, None)
+    solved, words, told = with_best_crops(lenses, way)
     job.notes += told
+    job.notes += [
+        f"{lens.camera.name}: the video shows the whole calibrated picture, {word}"
+        for lens, word in zip(lenses, words, strict=True)
+        if len(lens.crops) == 1 and word == BARS
+    ]
     if job.how == "refined" and solved.people is not None:
         solved = refined(solved.cameras, solved.people, job.free)
     solved = _upright(job, solved)
@@ -240,13 +248,14 @@ def _way(job: Job, cameras: tuple[Camera, ...], apart: tuple[int, int, float] | 
 
 
 def _wrong_videos(job: Job, tracks: Sequence[Sequence[Pose2D]], solved: Solved, asked: Sequence[Gate]) -> list[Gate]:
-    """A gate that failed, if a video is mirrored, or late though it was said when it began."""
+    """A gate that failed, if a video is mirrored, or late though it was said when it began, or a camera was bumped."""
     again = partial(_from_tracks, job, solved.cameras)
     if not all(gate.passed for gate in asked):
         return suspected(tracks, solved.cameras, again)
-    if job.told in ("none", "given"):
-        return late_videos(tracks, solved.cameras, again, float(np.nanmean(solved.residual_px)))
-    return []
+    late = job.told in ("none", "given") and late_videos(
+        tracks, solved.cameras, again, float(np.nanmean(solved.residual_px))
+    )
+    return late or bumped_camera(solved)
 
 
 def _from_tracks(job: Job, cameras: tuple[Camera, ...], tracks: list[list[Pose2D]]) -> Solved:

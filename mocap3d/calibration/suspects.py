@@ -1,13 +1,14 @@
-"""People alone gave cameras that cannot be: which of the videos is mirrored, or late?
+"""Cameras from people alone: is a video mirrored or late, or was a camera bumped?
 
 Cameras that are free to stand anywhere explain a wrong video in part, so that no residual points at it. Each suspicion
 is tried instead: the video is mirrored back, or the videos are shifted as the motion in them says, and the cameras are
-found again. What makes them good is what was wrong.
+found again. What makes them good is what was wrong. And what was bumped shows in cameras that know one half only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.base.pose import Pose2D
 from mocap3d.calibration.seen import longest
 from mocap3d.calibration.ways import Solved
+from mocap3d.cameras.from_people import refine_from_people
 from mocap3d.cameras.gate import Gate, make_gate
 from mocap3d.cameras.gate_measures import Scene
 from mocap3d.cameras.gates import check_cameras
 from mocap3d.cameras.sync import sync_motion, synchronised
 
-__all__ = ["late_videos", "suspected"]
+__all__ = ["bumped_camera", "late_videos", "suspected"]
 
 _SURE = 0.5
 _LATE_S = 0.1  # less shows in residuals
@@ -77,6 +79,33 @@ def late_videos(tracks: Tracks, cameras: Sequence[Camera], again: Again, residua
             "`--sync motion`), or clap once in view of all cameras and film again",
         )
     ]
+
+
+def bumped_camera(solved: Solved) -> list[Gate]:
+    """Whether cameras that are refined by the first half of the moments see the second half elsewhere, or the reverse.
+
+    Cameras that know both halves stand between two places, so that neither is far off.
+    """
+    told = []
+    for last in (False, True):
+        people = [tuple(None if pose is None else _half(pose, last) for pose in views) for views in solved.people or ()]
+        try:
+            cameras = refine_from_people(solved.cameras, people).cameras
+        except (CalibrationError, InputError):
+            return []
+        asked = check_cameras(cameras, solved.people or ())
+        told.append([gate for gate in asked if gate.name == "steady" and not gate.passed])
+    # A half from which too little is known is off in the other one: both must say so.
+    return min(told, key=lambda gates: gates[0].value) if all(told) else []
+
+
+def _half(pose: Pose2D, last: bool) -> Pose2D:
+    kept = (np.arange(len(pose)) >= len(pose) // 2) == last
+    return replace(
+        pose,
+        xy_px=np.where(kept[:, None, None], pose.xy_px, np.nan),
+        confidence=np.where(kept[:, None], pose.confidence, 0.0),
+    )
 
 
 def _mirrored(main: list[list[Pose2D]], cameras: Sequence[Camera], again: Again) -> list[Gate]:

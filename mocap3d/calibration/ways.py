@@ -100,9 +100,9 @@ def by_board(
             float(rms[worst]) <= limit,
             float(rms[worst]),
             f"corners within {limit:.1f} px",
-            f"camera {cameras[worst].name!r} misses the board's corners by {rms[worst]:.1f} px: it was moved while the "
-            "board was filmed, its lens is another one, or the videos are not of one moment (`mocap3d sync`); put "
-            "that right and film the board again",
+            f"camera {cameras[worst].name!r} misses the board's corners by {rms[worst]:.1f} px: it or another one was "
+            "moved while the board was filmed, its lens is another one, or its video is mirrored or of another moment "
+            "(`mocap3d sync`); put that right and film the board again",
         ),
         make_gate(
             "corners that fit",

@@ -64,7 +64,9 @@ def calibrate(
     ] = "motion",
     crop: Annotated[
         list[str] | None,
-        typer.Option(help="What a video shows of its lens's picture: left=centre, left=4,0, left=scaled, left=find."),
+        typer.Option(
+            help="What a video shows of its lens's picture: left=centre, left=4,0, left=scaled, left=bars, left=find."
+        ),
     ] = None,
     fov: Annotated[
         float | None, typer.Option(min=1, max=170, help="Degrees that the longer side of the pictures shows.")
@@ -205,7 +207,7 @@ def _crops(texts: list[str] | None) -> str | dict[str, str] | None:
         name, equals, word = text.rpartition("=")
         if not equals or not name:
             raise typer.BadParameter(
-                f"--crop takes camera=centre, camera=4,0, camera=scaled or camera=find; got {text!r}"
+                f"--crop takes camera=centre, camera=4,0, camera=scaled, camera=bars or camera=find; got {text!r}"
             )
         crops[name] = word
     return crops

@@ -137,8 +137,8 @@ def test_a_copy_of_a_video_is_noticed_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("way", "count", "sentence"),
     [
-        ("board", 2, "misses the board's corners.*lens|mirrored"),
-        pytest.param("board", 3, "camera 'cam1' sees people .* its video is mirrored", marks=SLOW),
+        ("board", 2, "misses the board's corners.*its video is mirrored"),
+        pytest.param("board", 3, "its video is mirrored", marks=SLOW),
         ("people", 2, "mirrored: one of the pictures, of camera 'cam0' or 'cam1', is mirrored, as selfie"),
         pytest.param("people", 3, "the picture of camera 'cam1' is mirrored", marks=SLOW),
         ("refined", 2, "the picture of camera 'cam1' is mirrored"),
@@ -178,7 +178,7 @@ def test_motion_mends_what_is_late(calibrated, way):
 
 @pytest.mark.parametrize(
     ("way", "count"),
-    [("board", 3), ("refined", 3), pytest.param("people", 4, marks=SLOW)],
+    [("board", 3), ("refined", 3), ("people", 3), pytest.param("people", 4, marks=SLOW)],
 )
 def test_a_camera_bumped_halfway(calibrated, way, count):
     """Catches a rig of which half of the take says otherwise."""

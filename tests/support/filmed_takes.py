@@ -16,6 +16,19 @@ from mocap3d.base.shot import Shot
 from mocap3d.watching import Watched
 
 
+class Unseen(SimpleNamespace):
+    """A video without pictures."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def __iter__(self):
+        return iter(())
+
+
 class Films:
     """Makes videos; ``install`` puts them where mocap3d opens and watches videos."""
 
@@ -61,9 +74,7 @@ class Films:
     def open(self, path, **_):
         """In the place of ``open_video``."""
         frames, _, size, fps = self.stories[Path(path).name]
-        return SimpleNamespace(
-            path=Path(path), size_wh_px=size, fps=fps, frame_count=len(frames), start_frame=0, fov_deg=None
-        )
+        return Unseen(path=Path(path), size_wh_px=size, fps=fps, frame_count=len(frames), start_frame=0, fov_deg=None)
 
     def watch(self, video, *_):
         """In the place of ``watch``."""
