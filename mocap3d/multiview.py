@@ -186,8 +186,10 @@ def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[
     for camera, video in zip(found, videos, strict=True):
         if camera.size_wh_px != video.size_wh_px:
             raise InputError(
-                f"camera {camera.name!r} is for pictures of {camera.size_wh_px}, {Path(video.path).name} has "
-                f"{video.size_wh_px}: declare how the pictures were cropped, or calibrate with such pictures"
+                f"camera {camera.name!r} is for pictures of {'x'.join(map(str, camera.size_wh_px))}, "
+                f"{Path(video.path).name} has {'x'.join(map(str, video.size_wh_px))}: say how they were cropped and "
+                "refine the rig (`mocap3d calibrate VIDEOS --lenses RIG --refine pose --crop find`), or calibrate with "
+                "such pictures"
             )
     places = np.stack([camera.world_from_cam[:3, 3] for camera in found])
     for n in range(1, len(found)):

@@ -63,9 +63,8 @@ def as_fps(value: Fraction | float | str) -> Fraction:
     Raises:
         InputError: not a number, not finite, not above zero.
     """
-    if isinstance(value, (Fraction, int)):
-        fps = Fraction(value)
-    elif isinstance(value, str) and re.fullmatch(r"\d{1,9}/[1-9]\d{0,8}", value):
+    written = isinstance(value, str) and re.fullmatch(r"\d{1,9}/[1-9]\d{0,8}", value)
+    if isinstance(value, (Fraction, int)) or written:
         fps = Fraction(value)
     else:
         decimal = _decimal(value)

@@ -13,7 +13,7 @@ from mocap3d.calibration.seen import Views, triangulated
 from mocap3d.calibration.ways import Solved, places_gate
 from mocap3d.cameras.gate import Gate
 from mocap3d.cameras.gate_measures import Scene
-from mocap3d.cameras.gates import GateLimits, check_cameras, check_lenses
+from mocap3d.cameras.gates import GateLimits, check_cameras, check_heights, check_lenses
 
 __all__ = ["asked_of", "paths_of"]
 
@@ -25,7 +25,8 @@ def asked_of(solved: Solved, people: Sequence[Views], notes: list[str]) -> list[
     found = list(solved.gates) + [places_gate(solved.cameras)]
     if not people:
         notes.append("nobody was seen by two cameras, so that nobody could be asked whether the cameras are right")
-        return [*found, *check_lenses(solved.cameras)]
+        heights = [] if solved.world == "first camera" else [check_heights(solved.cameras)]
+        return [*found, *check_lenses(solved.cameras), *heights]
     asked = check_cameras(solved.cameras, people)
     if solved.world == "first camera":  # people can say nothing about a floor that nobody looked for
         asked = tuple(gate for gate in asked if gate.name not in ("feet on the floor", "cameras above the floor"))

@@ -328,6 +328,12 @@ def _described(
         for c, camera in enumerate(solved.cameras)
     )
     job.notes += [f"{lens.camera.name}: lens from {lens.told}" for lens in lenses if lens.told]
+    said = [lens.camera.name for lens in lenses if lens.origin in ("field of view", "metadata")]
+    if said:
+        job.notes.append(
+            f"nobody measured the lens of {', '.join(said)}, and gates see only gross errors of it: where its field of "
+            "view is wrong, the room is deeper or flatter; a board tells it (`--lens-video`)"
+        )
     return Calibration(
         cameras=solved.cameras,
         how=job.how,

@@ -23,7 +23,7 @@ from mocap3d.cameras.gate import Gate, make_gate
 from mocap3d.cameras.gate_measures import Scene
 from mocap3d.cameras.sync.motion import sync_motion
 
-__all__ = ["GateLimits", "check_cameras", "check_lenses"]
+__all__ = ["GateLimits", "check_cameras", "check_heights", "check_lenses"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +85,10 @@ def check_cameras(
 
 
 def check_lenses(cameras: Sequence[Camera], *, limits: GateLimits | None = None) -> tuple[Gate, ...]:
-    """Ask whether lenses can be lenses, and whether cameras are above the floor; needs nobody in the picture.
+    """Ask whether lenses can be lenses; needs nobody in the picture.
 
     Args:
-        cameras: in the world, floor at y = 0.
+        cameras: wherever they stand.
         limits: where gates close.
     """
     chosen = limits or GateLimits()
@@ -112,6 +112,27 @@ def check_lenses(cameras: Sequence[Camera], *, limits: GateLimits | None = None)
             )
         )
     return tuple(gates)
+
+
+def check_heights(cameras: Sequence[Camera], *, size_m: float = 1.7, limits: GateLimits | None = None) -> Gate:
+    """Ask whether cameras are above the floor; needs nobody in the picture.
+
+    Args:
+        cameras: in the world, floor at y = 0.
+        size_m: the usual height of a person.
+        limits: where the gate closes.
+    """
+    heights = np.array([camera.world_from_cam[1, 3] for camera in cameras]) / size_m
+    lowest = int(np.argmin(heights))
+    return make_gate(
+        "cameras above the floor",
+        float(heights[lowest]) >= (limits or GateLimits()).camera_low,
+        float(heights[lowest]),
+        "every camera above y = 0",
+        f"camera {cameras[lowest].name!r} is below the floor: the vertical or the floor is wrong; let people say where "
+        "they are (`--floor people`), film somebody who walks, feet in view of two cameras, or lay the board on the "
+        "floor",
+    )
 
 
 # --- the questions ----------------------------------------------------------------------------------------------------
@@ -269,7 +290,7 @@ def _upright(scene: Scene, limits: GateLimits) -> list[Gate]:
         f"{upside}: the vertical is wrong; let people say where up and the floor are (`--floor people`), or film "
         "somebody who stands and walks, or lay the board flat on the floor, face up, for the world's axes",
     )
-    return [upright, *_feet(scene, limits), _cameras_high(scene, limits)]
+    return [upright, *_feet(scene, limits), check_heights(scene.cameras, size_m=scene.size_m, limits=limits)]
 
 
 def _feet(scene: Scene, limits: GateLimits) -> list[Gate]:
@@ -290,20 +311,6 @@ def _feet(scene: Scene, limits: GateLimits) -> list[Gate]:
             "view, or lay the board on it",
         )
     ]
-
-
-def _cameras_high(scene: Scene, limits: GateLimits) -> Gate:
-    heights = np.array([camera.world_from_cam[1, 3] for camera in scene.cameras]) / scene.size_m
-    lowest = int(np.argmin(heights))
-    return make_gate(
-        "cameras above the floor",
-        float(heights[lowest]) >= limits.camera_low,
-        float(heights[lowest]),
-        "every camera above y = 0",
-        f"camera {_name(scene, lowest)} is below the floor: the vertical or the floor is wrong; let people say where "
-        "they are (`--floor people`), film somebody who walks, feet in view of two cameras, or lay the board on the "
-        "floor",
-    )
 
 
 def _size(scene: Scene, limits: GateLimits) -> list[Gate]:

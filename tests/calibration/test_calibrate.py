@@ -60,6 +60,21 @@ def test_measured_points(films, tmp_path):
     assert (found.how, found.world, found.passed) == ("points", "measured points", True)
 
 
+def test_cameras_under_the_floor_without_anybody(films, board_in_view, tmp_path):
+    """Catches a world upside down that fits to a pixel, where there are no people to stand on their heads."""
+    cameras = ring(3)
+    videos = films.film(tmp_path, cameras, [])
+    points = np.random.default_rng(1).uniform([-1.5, 0, -1.5], [1.5, 1.8, 1.5], (7, 3))
+    marks = {camera.name: pixels(camera, points) for camera in cameras}
+    over = ScenePoints(points_m=points * [1, -1, -1], seen_px=marks)  # measured with y downwards
+    with pytest.raises(CalibrationError, match=r"cameras above the floor: camera 'cam\d' is below the floor"):
+        mocap3d.calibrate(videos, lenses=blind(cameras), points=over, people="none", sync="none")
+    board = board_in_view(cameras)  # not lying: without a word on the floor, nothing is asked of it
+    found = mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, people="none", sync="none")
+    assert found.world == "first camera"
+    assert found.passed
+
+
 def test_refining_undoes_a_crop_that_is_found(films, tmp_path):
     """Catches a crop that is guessed in silence, the wrong one of those that fit, and a refinement that worsens."""
     cameras = ring(3)
@@ -163,6 +178,9 @@ def test_people_alone(films, tmp_path):
     assert off < 0.1
     assert tilt < 3
     np.testing.assert_allclose(centres(found.cameras)[:, 1], centres(cameras)[:, 1], atol=0.1)
+    assert not any("nobody measured the lens" in note for note in found.notes)
+    guessed = mocap3d.calibrate(videos, fov_deg=cameras[0].fov_deg, sync="none", height_m=1.68)
+    assert any("nobody measured the lens of cam0, cam1, cam2" in note for note in guessed.notes)
     apart = float(np.linalg.norm(np.subtract(*centres(cameras)[:2])))
     told = mocap3d.calibrate(videos, lenses=blind(cameras), sync="none", distance_m=("cam0", "cam1", apart))
     assert told.scale == "distance"
