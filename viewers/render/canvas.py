@@ -46,7 +46,7 @@ def working_platform() -> str:
     """Which of `PLATFORMS` draws here; what the user has set (PYOPENGL_PLATFORM) is the only one tried.
 
     Raises:
-        MissingExtraError: pyrender is not installed.
+        MissingExtraError: pyrender2 is not installed.
         InputError: none does; the message names the system packages.
     """
     _need_pyrender()
@@ -77,7 +77,7 @@ class Canvas:
         """Open it; ``platform`` None finds one that works.
 
         Raises:
-            MissingExtraError: pyrender is not installed.
+            MissingExtraError: pyrender2 is not installed.
             InputError: nothing here draws without a display.
         """
         self.size_wh_px, self.fine = size_wh_px, fine
@@ -206,7 +206,7 @@ def _farthest_m(surfaces: Sequence[Surface], camera: Camera) -> float:
 
 def _need_pyrender() -> None:
     if find_spec("pyrender") is None:
-        raise MissingExtraError("pyrender", "render")
+        raise MissingExtraError("pyrender2", "render")
 
 
 @contextmanager

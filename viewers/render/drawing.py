@@ -103,7 +103,7 @@ def render_picture(
 
     Raises:
         InputError: no such frame or camera, a size out of range, or nothing here draws without a display.
-        MissingExtraError: pyrender is not installed.
+        MissingExtraError: pyrender2 is not installed.
     """
     frames = scene.frames
     chosen = frames[len(frames) // 2] if frame is None else frame
@@ -184,7 +184,7 @@ def render_movie(
 
     Raises:
         InputError: as `render_picture`; a size, rate or name that a movie cannot have; or the file cannot be written.
-        MissingExtraError: pyrender is not installed.
+        MissingExtraError: pyrender2 is not installed.
     """
     view, look = view or View(), look or Look()
     during = _some(scene.frames if frames is None else frames)
