@@ -141,7 +141,7 @@ def _save(
         found.save(output, format)
         files.append(output)
     if report is not None:
-        from mocap3d.viewers.calibration_report import write_calibration_report
+        from mocap3d.viewers.calibration import write_calibration_report
 
         files.append(write_calibration_report(found, report))
     if as_json:

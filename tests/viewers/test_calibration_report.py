@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mocap3d.viewers import calibration_report
-from mocap3d.viewers.calibration_report import write_calibration_report
+from mocap3d.viewers.calibration import report, write_calibration_report
 from rigs_of_cameras import ring
 
 import mocap3d.cameras.gates
@@ -149,7 +148,7 @@ def test_every_gate_has_a_question(tmp_path):
         "held-out reprojection",
     }
     assert len(names) > 15
-    assert names == set(calibration_report._QUESTIONS)
+    assert names == set(report._QUESTIONS)
 
 
 def test_lenses_alone(tmp_path):

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 import pytest
 from captured_clips import FIRST, GRAY_STEP, OFFSETS_S, STOP, take, walk
-from mocap3d.viewers import pictures
-from mocap3d.viewers.captures import CaptureShow, MotionShow, RigShow, open_capture
-from mocap3d.viewers.downloads import Downloads
-from mocap3d.viewers.people import people_of_clip
-from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS
+from mocap3d.viewers.captures import CaptureShow, MotionShow, RigShow, open_capture, pictures
+from mocap3d.viewers.captures.downloads import Downloads
+from mocap3d.viewers.captures.people import people_of_clip
+from mocap3d.viewers.captures.plain_words import FIGURE_WORDS, PLOTS
 from videos import LENS, WALK
 
 import mocap3d

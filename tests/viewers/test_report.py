@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 from captured_clips import FIRST, STOP, take, walk
-from mocap3d.viewers.key_frames import choose_frames
-from mocap3d.viewers.people import people_of_clip
+from mocap3d.viewers.captures.people import people_of_clip
 from mocap3d.viewers.report import write_report
+from mocap3d.viewers.report.key_frames import choose_frames
 from videos import WALK
 
 import mocap3d
@@ -200,7 +200,7 @@ def test_a_video_that_is_gone(tmp_path):
 
 def test_long_clips_stay_small(tmp_path, monkeypatch):
     """Catches a page that grows with every frame, and a player whose time then runs differently."""
-    monkeypatch.setattr("mocap3d.viewers.report_player._MOST_FRAMES", 10)
+    monkeypatch.setattr("mocap3d.viewers.report.player._MOST_FRAMES", 10)
     clip = walk()
     page = Page(write_report(clip, tmp_path / "long.html").read_text(encoding="utf-8"))
     data = json.loads(page.found["script"][0]["text"])
@@ -212,7 +212,7 @@ def test_long_clips_stay_small(tmp_path, monkeypatch):
 
 def test_a_checkout_without_the_page(tmp_path, monkeypatch):
     """Catches a traceback where nobody has built the viewer's page."""
-    monkeypatch.setattr("mocap3d.viewers.report._PAGE", tmp_path)
+    monkeypatch.setattr("mocap3d.viewers.report.page._PAGE", tmp_path)
     with pytest.raises(mocap3d.InputError, match="npm ci"):
         write_report(walk(), tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []

@@ -15,9 +15,8 @@ from lifters import random_lifter
 from mocap3d.data_prep import motion_slices
 from mocap3d.data_prep.motion_file import MotionWriter
 from mocap3d.data_prep.motion_sequence import MotionSequence
-from mocap3d.viewers import results_judge
-from mocap3d.viewers.results import ResultsShow
-from mocap3d.viewers.results_judge import score_take
+from mocap3d.viewers.results import ResultsShow, judge
+from mocap3d.viewers.results.judge import score_take
 from mocap3d.viewers.show import open_shows
 from results_files import H17, errors_in_file_mm, ring_of_cameras, through_lens, walking_m, write_results
 from scipy.spatial.transform import Rotation
@@ -148,7 +147,7 @@ def test_the_worst_frames_of_all(show, file):
 @pytest.mark.parametrize("fps", [Fraction(50), Fraction(25), Fraction(100), Fraction(30000, 1001), Fraction(24)])
 def test_chunks_make_no_difference(fps, monkeypatch):
     """Catches movements lost between chunks, or velocities that are read off the 20 ms grid in the second chunk."""
-    monkeypatch.setattr(results_judge, "_CHUNK", 70)
+    monkeypatch.setattr(judge, "_CHUNK", 70)
     rng = np.random.default_rng(3)
     true = rng.normal(size=(700, 17, 3))
     found = true + rng.normal(scale=0.1, size=true.shape)

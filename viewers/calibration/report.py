@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mocap3d.viewers.calibration_figures import legend, residual_steps, top_view, view_picture
+from mocap3d.viewers.calibration.drawings import legend, residual_steps, top_view, view_picture
 
 import mocap3d
 from mocap3d.base.files import atomic_path

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from mocap3d.viewers.camera_facts import camera_facts
-from mocap3d.viewers.clip_videos import ClipVideos
-from mocap3d.viewers.downloads import MANNEQUIN, Downloads
-from mocap3d.viewers.motion_files import read_motion
-from mocap3d.viewers.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
-from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
+from mocap3d.viewers.captures.camera_facts import camera_facts
+from mocap3d.viewers.captures.clip_videos import ClipVideos
+from mocap3d.viewers.captures.downloads import MANNEQUIN, Downloads
+from mocap3d.viewers.captures.motion_files import read_motion
+from mocap3d.viewers.captures.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
+from mocap3d.viewers.captures.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
 from numpy.typing import NDArray
 
 import mocap3d

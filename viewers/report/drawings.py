@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from mocap3d.viewers.people import Person, facts_of
-from mocap3d.viewers.plain_words import PlotWords
+from mocap3d.viewers.captures.people import Person, facts_of
+from mocap3d.viewers.captures.plain_words import PlotWords
 from numpy.typing import NDArray
 
 __all__ = ["LINE_COLOURS", "plot_svg", "strip_svg"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mocap3d.viewers.pictures import Pictures
+from mocap3d.viewers.captures.pictures import Pictures
 
 import mocap3d
 

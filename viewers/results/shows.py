@@ -28,7 +28,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from mocap3d.data_prep.motion_slices import MotionSlices, Points, TakeOutline, is_motion_file
-from mocap3d.viewers.results_judge import Judge, Key, TakeScores, action_table, frame_errors_mm, score_take
+from mocap3d.viewers.results.judge import Judge, Key, TakeScores, action_table, frame_errors_mm, score_take
 from numpy.typing import NDArray
 
 from mocap3d.base.camera import Camera

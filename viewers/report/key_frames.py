@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from mocap3d.viewers.clip_videos import ClipVideos
-from mocap3d.viewers.people import Person, facts_of
+from mocap3d.viewers.captures.clip_videos import ClipVideos
+from mocap3d.viewers.captures.people import Person, facts_of
 from numpy.typing import NDArray
 
 import mocap3d

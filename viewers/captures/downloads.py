@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mocap3d.viewers.people import Person
+from mocap3d.viewers.captures.people import Person
 
 import mocap3d
 from mocap3d.base.roles import HUMANOID_ROLES

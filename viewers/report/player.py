@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from mocap3d.viewers.downloads import MANNEQUIN, Downloads
-from mocap3d.viewers.people import Person, facts_of, places_of
+from mocap3d.viewers.captures.downloads import MANNEQUIN, Downloads
+from mocap3d.viewers.captures.people import Person, facts_of, places_of
 from numpy.typing import NDArray
 
 import mocap3d

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from mocap3d.viewers.clip_videos import ClipVideos
-from mocap3d.viewers.key_frames import FITS_WORST, KeyFrame, key_frames, same_moment
-from mocap3d.viewers.networks import networks_of
-from mocap3d.viewers.people import Person, people_of_clip, series_of
-from mocap3d.viewers.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
-from mocap3d.viewers.report_drawings import plot_svg, strip_svg
-from mocap3d.viewers.report_player import player_data
+from mocap3d.viewers.captures.clip_videos import ClipVideos
+from mocap3d.viewers.captures.people import Person, people_of_clip, series_of
+from mocap3d.viewers.captures.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
+from mocap3d.viewers.report.drawings import plot_svg, strip_svg
+from mocap3d.viewers.report.key_frames import FITS_WORST, KeyFrame, key_frames, same_moment
+from mocap3d.viewers.report.networks import networks_of
+from mocap3d.viewers.report.player import player_data
 from numpy.typing import NDArray
 
 import mocap3d
@@ -35,7 +35,7 @@ __all__ = ["write_report"]
 
 Floats = NDArray[np.float64]
 
-_PAGE: Final = Path(__file__).parent / "web" / "dist"
+_PAGE: Final = Path(__file__).parents[1] / "web" / "dist"
 _MOST_PEOPLE: Final = 6  # with pictures and drawings
 _SIDES: Final = ("as the camera sees it", "from the camera's left", "from above")
 _SIDES_OF_A_RIG: Final = ("along −Z", "along +X", "from above")
