@@ -99,7 +99,7 @@ def starts_of(
     if doubtful:
         raise CalibrationError(
             f"nothing tells for sure when {' and '.join(doubtful)} started, from {sync}: film somebody who moves, in "
-            "view of all cameras, or clap; or say when each video began (`--sync`)"
+            "view of all cameras, or clap; or say when each video began (`--sync none`: at once, `audio`, or seconds)"
         )
     return found.offsets_s, sync
 

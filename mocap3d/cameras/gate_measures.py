@@ -20,7 +20,7 @@ from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.projection import project
 from mocap3d.base.skeleton import Skeleton
 from mocap3d.base.triangulation import reprojection_px, triangulate
-from mocap3d.cameras.people.world import stature_m, trunks_m
+from mocap3d.cameras.people.world import seldom, stature_m, trunks_m
 from mocap3d.cameras.sync.together import synchronised
 
 __all__ = ["Scene"]
@@ -84,7 +84,7 @@ class Scene:
 
     @cached_property
     def points_m(self) -> Floats:
-        """(T, J, 3) triangulated, wild views held back."""
+        """(T, J, 3) triangulated, wild views held back; NaN for joints of which there is but a glimpse."""
         weight = self.weight
         points = triangulate(self.cameras, self.xy_px, weight)
         for _ in range(2):
@@ -93,6 +93,8 @@ class Scene:
             typical = float(np.median(known)) if known.size else 1.0
             weight = self.weight / (1 + (off / (4 * typical + 1e-9)) ** 2)
             points = triangulate(self.cameras, self.xy_px, weight)
+        for own in np.split(points, self.ends[:-1]):
+            own[:, seldom(np.isfinite(own[..., 0]))] = np.nan
         return points
 
     @cached_property
@@ -121,7 +123,8 @@ class Scene:
     def residual(self) -> Floats:
         """(C, T, J, 2) seen minus projected, in people's heights.
 
-        Points come from the other cameras, where there are two of them, so that no camera vouches for itself.
+        Points come from the other cameras, where there are two of them, so that no camera vouches for itself. NaN for
+        joints of which there is but a glimpse.
         """
         held = np.full(self.xy_px.shape, np.nan)
         for c, camera in enumerate(self.cameras):
@@ -131,7 +134,10 @@ class Scene:
                 weight[c] = 0.0
                 points = triangulate(self.cameras, self.xy_px, weight)
             held[c] = (self.xy_px[c] - project(camera, points)[0]) / self.size_px[c]
-        return np.where((self.weight > 0)[..., None], held, np.nan)
+        held[~(self.weight > 0)] = np.nan
+        for own in held:
+            own[:, seldom(np.isfinite(own[..., 0]))] = np.nan
+        return held
 
     def misfits(self) -> Floats:
         """(C,) median length of each camera's residuals, of all joints, of arms or of legs, whichever is largest.

@@ -215,6 +215,26 @@ def test_people_on_two_floors() -> None:
         assert camera.world_from_cam[1, 3] == pytest.approx(true.world_from_cam[1, 3] - 0.4, abs=0.2)
 
 
+def test_feet_of_a_single_moment_are_no_floor() -> None:
+    """Catches a floor laid where a detector once, below a table, saw feet."""
+    (xyz_m,) = walkers(1, seconds=2.0)
+    there = np.ones(xyz_m.shape[:2])
+    there[:, 13:] = 0.0
+    there[30, 13:] = 1.0
+    pose = Pose3D(
+        xyz_m=np.where(there[..., None] > 0, xyz_m, np.nan),
+        confidence=there,
+        std_m=np.zeros_like(there),
+        views=2 * there.astype(np.int64),
+        fps=FPS,
+        skeleton=COCO_17,
+        frame="world",
+    )
+    for contacts in (None, [np.ones((len(pose), 4))]):
+        with pytest.raises(CalibrationError, match="film the feet"):
+            place_in_world(ring(2), [pose], contacts=contacts)
+
+
 def test_refines_given_cameras() -> None:
     """Catches a refinement that wanders off, or does not see that one camera is turned by a degree."""
     true = ring(4)

@@ -22,7 +22,7 @@ from mocap3d.base.errors import CalibrationError, InputError
 from mocap3d.base.pose import Pose3D
 from mocap3d.base.rotations import rotation_between, rotvec_to_matrix
 
-__all__ = ["Placement", "place_in_world", "stature_m", "trunks_m"]
+__all__ = ["Placement", "place_in_world", "seldom", "stature_m", "trunks_m"]
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,7 @@ _BALANCE_STD_RAD: Final = np.radians(4.0)  # pressure lies ahead of the ankle
 _UNSURE_STD_RAD: Final = np.radians(10.0)  # where nobody knows which foot stands
 _FOOT_STD: Final = 0.015  # of stature: a planted ankle's height
 _APART_STD: Final = 0.1  # of stature: people stand on one floor, or a step, a platform or more apart
+_GLIMPSE: Final = 0.1  # of the moments at which somebody is seen
 _STEP_STD: Final = 0.03  # of stature: the lower ankle of a frame in which nobody knows whether it is planted
 
 
@@ -100,6 +101,7 @@ def place_in_world(
     """
     if not people:
         raise InputError("nobody was seen: the world is found around people")
+    people = [replace(pose, confidence=np.where(seldom(pose.confidence > 0), 0.0, pose.confidence)) for pose in people]
     statures = np.array([stature_m(pose) for pose in people])
     scale, scale_from = _scale(cameras, statures, height_m, distance_m)
     around = list(contacts) if contacts is not None else [None] * len(people)
@@ -117,6 +119,11 @@ def place_in_world(
         up_std_deg=float(np.degrees(up_std)),
         planted=planted,
     )
+
+
+def seldom(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(J,) joints of which there is but a glimpse, of (T, J): once in a while a detector sees legs below a table."""
+    return np.asarray(seen.sum(axis=0) < _GLIMPSE * seen.any(axis=1).sum())
 
 
 def stature_m(pose: Pose3D) -> float:
