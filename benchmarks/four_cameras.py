@@ -202,7 +202,7 @@ def joints_2d(folder: Path, kept: Path | None, cameras: Sequence[Camera]) -> tup
         found = clip.performances[0].pose2d
         progress(f"{camera.name}: person seen in {len(found)} frames")
         poses.append(pose_2d(found.xy_px, found.confidence, camera.name))
-        sizes.append(clip.performances[0].camera.size_wh_px)
+        sizes.append(clip.cameras[0].size_wh_px)
     if kept is not None:
         np.savez(
             kept, xy_px=[pose.xy_px for pose in poses], confidence=[pose.confidence for pose in poses], sizes=sizes
