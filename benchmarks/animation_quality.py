@@ -107,10 +107,10 @@ def judge(video: Path, lens: mocap3d.Camera | Path, against: Sequence[Path]) -> 
         motion = lock_feet(person.motion, strength=strength)
         columns[strength] = animation_quality(motion, contacts=contacts, support_m=support_m, **seen)
     for folder in against:
-        motion = other_motion(folder, video.stem, person.motion)
-        if motion is not None:
-            theirs_m = support_heights_m(motion, contacts)
-            columns[folder.name] = animation_quality(motion, contacts=contacts, support_m=theirs_m)
+        other = other_motion(folder, video.stem, person.motion)
+        if other is not None:
+            theirs_m = support_heights_m(other, contacts)
+            columns[folder.name] = animation_quality(other, contacts=contacts, support_m=theirs_m)
     return columns
 
 

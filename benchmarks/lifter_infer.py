@@ -108,9 +108,8 @@ class Eager(nn.Module):
         self.wide = nn.ModuleList(self._layer(weights, f"block{i}.wide", dilation) for i, dilation in blocks)
         self.point = nn.ModuleList(self._layer(weights, f"block{i}.point", 0) for i in range(len(self.dilations)))
         self.shrink = nn.Conv1d(CHANNELS, OUTPUTS, 1)
-        with torch.no_grad():
-            self.shrink.weight.copy_(torch.from_numpy(weights.arrays["shrink.weight"].T[..., None]))
-            self.shrink.bias.copy_(torch.from_numpy(weights.arrays["shrink.bias"]))
+        shrink = {"weight": weights.arrays["shrink.weight"].T[..., None], "bias": weights.arrays["shrink.bias"]}
+        self.shrink.load_state_dict({name: torch.from_numpy(values) for name, values in shrink.items()})
 
     @staticmethod
     def _layer(weights: LifterWeights, name: str, dilation: int) -> nn.Sequential:

@@ -243,10 +243,10 @@ def score(people: People, frames: Sequence[Sequence[Frame]], count: int, ms: flo
 def _true_names(pose: Pose2D, frames: Sequence[Frame]) -> list[tuple[int, int]]:
     """(frame, who) of what a pose holds."""
     names = []
-    for t in np.flatnonzero((pose.confidence > 0).any(axis=1)):
+    for t in map(int, np.flatnonzero((pose.confidence > 0).any(axis=1))):
         joint = int(np.argmax(pose.confidence[t] > 0))
         off = np.abs(frames[t].xy_px[:, joint] - pose.xy_px[t, joint]).max(axis=1)
-        names.append((int(t), frames[t].who[int(off.argmin())]))
+        names.append((t, frames[t].who[int(off.argmin())]))
     return names
 
 

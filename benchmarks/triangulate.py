@@ -191,7 +191,8 @@ def opencv_pair(cameras: Sequence[Camera], xy_px: Floats) -> Floats:
     import cv2
 
     cv2.setNumThreads(1)
-    found = cv2.triangulatePoints(*(camera.px_from_world for camera in cameras), xy_px[0].T, xy_px[1].T)
+    first, second = (np.asarray(camera.px_from_world, np.float64) for camera in cameras)
+    found = cv2.triangulatePoints(first, second, xy_px[0].T, xy_px[1].T)
     return np.asarray((found[:3] / found[3]).T)
 
 
