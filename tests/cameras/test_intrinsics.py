@@ -76,6 +76,20 @@ def test_boards_held_flat_are_refused():
         lens_from_views(_seen(_camera(), tilt_deg=3), BOARD, SIZE)
 
 
+def test_pictures_that_are_few_and_far_away_are_refused():
+    """Catches a lens believed for its tilts and its coverage, while the focal length is open by a tenth."""
+    seen = _seen(_camera(()), 6, noise_px=1.5, distance_m=(1.5, 2.5), sideways=0.6)
+    with pytest.raises(CalibrationError, match=r"5 pictures leave the focal length open by 1\d.\d%.*film the board"):
+        lens_from_views(seen, BOARD, SIZE)
+
+
+def test_a_picture_folded_back_is_refused():
+    """Catches distortion that fits the middle of the picture, and shows the room twice at its edge."""
+    seen = _seen(_camera((-0.45, 0.0, 0.0, 0.0, 0.0), 620.0, (640, 360)), 30, noise_px=0.1, sideways=0.3)
+    with pytest.raises(CalibrationError, match="folds the picture back before its edge"):
+        lens_from_views(seen, BOARD, SIZE)
+
+
 def test_one_corner_of_the_picture_is_refused():
     """Catches a distortion that is extrapolated over the rest of the picture."""
     camera = _camera()

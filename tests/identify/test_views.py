@@ -110,6 +110,53 @@ def test_a_gap_in_all_views_is_bridged_in_space():
     assert all(((pose.confidence > 0).any(axis=1) == ~hidden).all() for pose in person)
 
 
+def test_two_beginnings_of_one_person_become_one():
+    """Catches a person who stays two because one camera first saw the arms, and the other the legs."""
+    cameras = ring(2)
+    ((first,), (second,)) = _views(cameras, walkers(1, seconds=2.0), noise_px=2.0)
+    early, arms = (np.arange(60) < 20)[:, None], np.arange(17) < 11
+    given = [
+        [replace(pose, confidence=np.where(early & hidden, 0, pose.confidence), xy_px=_nowhere(pose, early & hidden))]
+        for pose, hidden in ((first, ~arms), (second, arms))
+    ]
+    (person,) = match_people(given, cameras)
+    assert all((pose.confidence > 0).any(axis=1).all() for pose in person)
+
+
+def _nowhere(pose, hidden):
+    return np.where(hidden[..., None], np.nan, pose.xy_px)
+
+
+def test_two_who_were_seen_at_once_stay_two():
+    """Catches somebody who left beside a person who stays, and is taken for them."""
+    cameras = ring(3)
+    (walker,) = walkers(1, seconds=3.0)
+    truth = _views(cameras, [walker, walker + [0.3, 0, 0]], noise_px=2.0)
+    gone = np.arange(90) >= 30
+    people = match_people([[stays, _without(leaves, gone)] for stays, leaves in truth], cameras)
+    assert [[int((pose.confidence > 0).any(axis=1).sum()) for pose in one] for one in people] == [[90] * 3, [30] * 3]
+
+
+@pytest.mark.parametrize("larger", [1, 10])
+def test_nobody_is_a_giant(larger):
+    """Catches rays of two people that happen to meet, or a rig in centimetres: whom it makes 17 m tall is no person."""
+    true = ring(2)
+    rig = []
+    for camera in true:
+        pose = camera.cam_from_world.copy()
+        pose[:3, 3] *= larger
+        rig.append(replace(camera, cam_from_world=pose))
+    people = match_people(_views(true, walkers(1, seconds=1.0), noise_px=2.0), rig)
+    assert [sum(pose is not None for pose in one) for one in people] == ([2] if larger == 1 else [1, 1])
+
+
+def test_few_joints_invent_nobody():
+    """Catches frames that are judged one by one, and a camera's names forgotten, where 7 of 10 joints are missing."""
+    cameras = ring(2)
+    truth = _views(cameras, walkers(3, seconds=2.0, apart_m=0.5), noise_px=8.0, missing=0.7)
+    assert len(match_people(truth, cameras)) == 3
+
+
 def test_a_find_that_lasts_a_moment_is_nobody():
     """Catches chairs that are people for a few frames."""
     cameras = ring(3)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rigs_of_cameras import BROWN, FISHEYE, looking, pixels, ring, seen_by, walkers
+from scipy.optimize import least_squares
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.pose import Pose2D
@@ -48,6 +49,33 @@ def test_noise_costs_no_more_than_it_must(count, lens):
     pose = triangulate_pose(seen_by(cameras, WALKER, noise_px=3.0), cameras)
     error = np.sqrt((np.linalg.norm(pose.xyz_m - WALKER, axis=-1) ** 2).mean())
     assert 0.9 * bound < error < 1.2 * bound
+
+
+def test_pixels_are_fitted_through_the_true_lens():
+    """Catches points left where the closed form put them, which fits rays and not pixels: millimetres off."""
+    cameras, true = ring(3, lens=FISHEYE), WALKER[::24]
+    views = seen_by(cameras, true, noise_px=6.0)
+    found = triangulate_everything(views, cameras, settings=MultiviewSettings(std_px=6.0))
+    for t, j in np.argwhere(found.pose.confidence > 0):
+
+        def off_px(xyz_m, t=t, j=j):
+            each = [
+                pixels(camera, xyz_m[None])[0] - view.xy_px[t, j] for camera, view in zip(cameras, views, strict=True)
+            ]
+            return (np.sqrt(found.say[:, t, j])[:, None] * each).ravel()  # confidences are alike
+
+        best = least_squares(off_px, true[t, j], xtol=1e-12, ftol=1e-12).x
+        np.testing.assert_allclose(found.pose.xyz_m[t, j], best, atol=2e-5)
+
+
+def test_rays_that_are_all_but_parallel_say_nothing():
+    """Catches joints a metre off in depth that are handed on as seen."""
+    cameras = [looking("a", (0.0, 1.6, 4.5), (0.0, 1.0, 0.0)), looking("b", (0.05, 1.6, 4.5), (0.05, 1.0, 0.0))]
+    views = seen_by(cameras, WALKER[:30], noise_px=2.0)
+    assert (triangulate_pose(views, cameras).confidence > 0).mean() < 0.2
+    anyway = triangulate_pose(views, cameras, settings=MultiviewSettings(largest_std_m=50.0))
+    assert (anyway.confidence > 0).mean() > 0.95
+    assert np.median(anyway.std_m) > 0.5
 
 
 @pytest.mark.parametrize(
