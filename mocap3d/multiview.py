@@ -26,7 +26,7 @@ from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
 from mocap3d.solving import DEFAULT_HEIGHT_M, FootLock, Sight, Standing, Wanted, perform, solve_person
-from mocap3d.take import SyncBy, Take, on_one_clock, sharpened, starts_of, tracks_of
+from mocap3d.take import SyncBy, Take, each_once, on_one_clock, sharpened, starts_of, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
 if TYPE_CHECKING:
@@ -151,11 +151,9 @@ def _checked(
     """Refuse at once what would be noticed after the videos were watched; returns the cameras."""
     if not isinstance(videos, Sequence) or not all(isinstance(video, (str, os.PathLike)) for video in videos):
         raise InputError(f"capture takes a video, or a list of videos, one per camera; got {type(videos).__name__}")
-    paths = [Path(video).resolve() for video in videos]
-    if len(paths) < 2:
-        raise InputError(f"several cameras need at least 2 videos, got {len(paths)}; one video goes without a list")
-    if len(set(paths)) < len(paths):
-        raise InputError("the same video is given twice: each camera needs a video of its own")
+    if len(videos) < 2:
+        raise InputError(f"several cameras need at least 2 videos, got {len(videos)}; one video goes without a list")
+    paths = each_once(videos)
     if cameras is None or isinstance(cameras, Camera):
         raise InputError("several videos need their calibrated cameras: cameras='rig.toml', or a sequence of cameras")
     if isinstance(sync, str) and sync not in ("motion", "audio", "none"):
@@ -181,7 +179,7 @@ def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[
     if len(found) != len(videos):
         raise InputError(
             f"{len(videos)} videos need as many cameras, got {len(found)}: {', '.join(named)}; "
-            f"videos are called {', '.join(stems)}"
+            f"the videos are called {', '.join(stems)}: name them after their cameras"
         )
     for camera, video in zip(found, videos, strict=True):
         if camera.size_wh_px != video.size_wh_px:
@@ -216,7 +214,10 @@ def _in_several(people: Views, cameras: Sequence[Camera], notes: list[str]) -> V
     if len(several) < len(real):
         notes.append(f"{len(real) - len(several)} people were seen by one camera only and are left out")
     if not several:
-        raise InputError("nobody is seen by two cameras alike: check that the cameras belong to these videos")
+        raise InputError(
+            "nobody is seen by two cameras alike: do the cameras belong to these videos, in this order and in metres, "
+            "and are the videos of one moment (`mocap3d sync`), and none of them mirrored?"
+        )
     return several
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from mocap3d.cameras.sync import Sync
     from mocap3d.cameras.video import Video
 
-__all__ = ["SyncBy", "Take", "on_one_clock", "sharpened", "starts_of", "tracks_of"]
+__all__ = ["SyncBy", "Take", "each_once", "on_one_clock", "sharpened", "starts_of", "tracks_of"]
 
 Floats = NDArray[np.float64]
 Videos = Sequence[str | os.PathLike[str]]
@@ -45,6 +47,21 @@ class Take:
     tracks: list[list[Pose2D]]
     start_s: float
     start_frame: int
+
+
+def each_once(videos: Videos) -> list[Path]:
+    """Paths of the videos of a take.
+
+    Raises:
+        InputError: one is given twice, itself or a copy: it agrees with itself whatever the cameras are.
+    """
+    paths = [Path(video) for video in videos]
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError("the same video is given twice: each camera needs a video of its own")
+    for one, other in itertools.combinations(paths, 2):
+        if one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False) and one.stat().st_size:
+            raise InputError(f"{one} and {other} are the same video: each camera needs a video of its own")
+    return paths
 
 
 def tracks_of(watched: Watched, camera: Camera, notes: list[str]) -> list[Pose2D]:

@@ -147,7 +147,7 @@ def test_a_camera_that_does_not_fit_is_told(filmed):
         mocap3d.capture(videos, cameras=cameras, sync="none")
 
 
-def test_what_cannot_be_one_take_is_refused(filmed):
+def test_what_cannot_be_one_take_is_refused(filmed, tmp_path):
     """Catches each input that would be wrong silently, or fail deep inside."""
     cameras, people = ring(2), walkers(1, seconds=1.0)
     videos = filmed(cameras, people)
@@ -157,7 +157,10 @@ def test_what_cannot_be_one_take_is_refused(filmed):
 
     same_place = (cameras[0], replace(cameras[0], name="cam1"))
     other_size = (cameras[0], replace(cameras[1], size_wh_px=(1280, 720)))
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"the same")
     for message, options in {
+        r"a\.mp4 and .*b\.mp4 are the same video": {"given": [tmp_path / "a.mp4", tmp_path / "b.mp4"]},
         "at least 2 videos": {"given": videos[:1]},
         "given twice": {"given": [videos[0], videos[0]]},
         "need their calibrated cameras": {"cameras": None},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from mocap3d.calibration.names import names_of
 from mocap3d.calibration.result import How
 from mocap3d.cameras.boards import Board
 from mocap3d.cameras.bundle_problem import FREE
-from mocap3d.take import SyncBy
+from mocap3d.take import SyncBy, each_once
 
 __all__ = [
     "above_0",
@@ -38,14 +36,9 @@ def distinct(videos: Videos) -> list[Path]:
     """One or more files, each given once, all videos or all folders of photos."""
     if isinstance(videos, (str, os.PathLike)) or not all(isinstance(video, (str, os.PathLike)) for video in videos):
         raise InputError("videos must be a list of files, one per camera")
-    paths = [Path(video) for video in videos]
-    if not paths:
+    if not videos:
         raise InputError("there are no videos to calibrate from")
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise InputError("the same video is given twice: each camera needs a video of its own")
-    for one, other in itertools.combinations(paths, 2):
-        if one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False) and one.stat().st_size:
-            raise InputError(f"{one} and {other} are the same video: each camera needs a video of its own")
+    paths = each_once(videos)
     if len({path.is_dir() for path in paths}) > 1:
         raise InputError("give videos for all cameras, or folders of photos for all")
     return paths

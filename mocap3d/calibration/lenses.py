@@ -127,7 +127,7 @@ def _given(filmed: Sequence[Filmed], lenses: Cameras) -> list[Camera]:
     if len(cameras) != len(filmed):
         raise InputError(
             f"{len(filmed)} videos need as many lenses, or one for all; got {len(cameras)}: {', '.join(named)}; the "
-            f"videos are called {', '.join(one.name for one in filmed)}"
+            f"videos are called {', '.join(one.name for one in filmed)}: name them after their cameras"
         )
     return list(cameras)
 

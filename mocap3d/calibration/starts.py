@@ -15,7 +15,7 @@ from mocap3d.base.errors import CalibrationError, FileFormatError, InputError
 from mocap3d.base.files import atomic_path
 from mocap3d.calibration.names import names_of
 from mocap3d.calibration.seen import told_as
-from mocap3d.take import tracks_of
+from mocap3d.take import each_once, tracks_of
 from mocap3d.watching import Progress, noted, watch
 
 __all__ = ["Started", "read_starts", "synchronise"]
@@ -112,11 +112,9 @@ def synchronise(
     from mocap3d.cameras.sync import sync_audio, sync_motion
     from mocap3d.cameras.video import open_video
 
-    paths = [Path(video) for video in videos]
-    if len(paths) < 2:
-        raise InputError(f"synchronising needs at least 2 videos, got {len(paths)}")
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise InputError("the same video is given twice: each camera needs a video of its own")
+    if len(videos) < 2:
+        raise InputError(f"synchronising needs at least 2 videos, got {len(videos)}")
+    paths = each_once(videos)
     if by not in ("motion", "audio"):
         raise InputError(f"by must be 'motion' or 'audio', got {by!r}")
     notes: list[str] = []

@@ -198,7 +198,8 @@ def by_people(
     notes = []
     if found.placement.scale_from == "assumed":
         notes.append(
-            "nothing says how large the world is: people are taken to be of usual height; give height_m or distance_m"
+            "nothing says how large the world is: people are taken to be of usual height; say how tall they are "
+            "(`--height`), or how far apart two cameras are (`--distance`)"
         )
     notes += _unsure_of_up(found.placement.up_std_deg)
     seen_px, off_px = _joints(found.cameras, people, found.poses)

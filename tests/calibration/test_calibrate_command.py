@@ -187,3 +187,7 @@ def test_sync_finds_who_began_late(films, tmp_path):
         mocap3d.synchronise(videos[:1])
     with pytest.raises(InputError, match="given twice"):
         mocap3d.synchronise([videos[0], videos[0]])
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"the same")
+    with pytest.raises(InputError, match="are the same video"):
+        mocap3d.synchronise([tmp_path / "a.mp4", tmp_path / "b.mp4"])

@@ -50,6 +50,7 @@ def test_one_lens_becomes_a_camera_file(lens, tmp_path):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["how"], told["passed"], told["files"]) == ("lens", True, [str(out), str(page)])
+    assert [(gate["name"], gate["passed"]) for gate in told["gates"]] == [("lens of phone", True)]
     (camera,) = read_cameras(out)
     assert (camera.name, camera.size_wh_px) == ("phone", SIZE)
     np.testing.assert_allclose(np.diag(camera.K)[:2], 260, rtol=0.015)
