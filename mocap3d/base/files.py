@@ -1,16 +1,20 @@
-"""Writing files so that a crash never leaves half of one."""
+"""Writing files so that a crash never leaves half of one, and reading the small ones that people write."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
-from mocap3d.base.errors import InputError
+from mocap3d.base.errors import FileFormatError, InputError
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "read_toml"]
+
+_LARGEST_TOML: Final = 1_000_000  # bytes: nobody writes more by hand
 
 
 @contextmanager
@@ -43,3 +47,29 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise InputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_toml(path: str | os.PathLike[str], what: str = "file") -> dict[str, Any]:
+    """Read a TOML file that somebody wrote; a byte order mark is dropped.
+
+    Args:
+        path: the file.
+        what: what the message calls it: "board", "bone map".
+
+    Raises:
+        InputError: it cannot be opened.
+        FileFormatError: not TOML, or over a megabyte.
+    """
+    source = Path(path)
+    try:
+        with source.open("rb") as file:
+            data = file.read(_LARGEST_TOML + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"cannot read the {what} {source}: {reason}") from error
+    if len(data) > _LARGEST_TOML:
+        raise FileFormatError(f"a {what} has at most {_LARGEST_TOML} bytes", path=source)
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # TOML, UTF-8, or an integer of 5000 digits
+        raise FileFormatError(f"not a TOML file: {error}", path=source) from error

@@ -14,7 +14,6 @@ post = [1310, 902]
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import read_toml
 
 __all__ = ["ScenePoints", "read_points"]
 
@@ -69,12 +69,7 @@ def read_points(path: str | os.PathLike[str]) -> ScenePoints:
         FileFormatError: it is not such a file; the message says where.
     """
     source = Path(path)
-    try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the points {source}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"not a TOML file: {error}", path=source) from error
+    table = read_toml(source, "measured points")
     try:
         return _points(table)
     except InputError as error:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import read_toml
 
 __all__ = ["Board", "BoardView", "parse_board", "read_board"]
 
@@ -200,12 +200,7 @@ def read_board(path: str | os.PathLike[str]) -> Board:
         FileFormatError: it describes no board.
     """
     source = Path(path)
-    try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the board {source}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"not a TOML file: {error}", path=source) from error
+    table = read_toml(source, "board")
     for inner in ("board", "charuco"):
         if isinstance(table.get(inner), dict):
             table = table[inner]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import FileFormatError, InputError
-from mocap3d.base.files import atomic_path
+from mocap3d.base.files import atomic_path, read_toml
 from mocap3d.base.kinematics import rest_pose
 from mocap3d.base.rig import Rig
 from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
@@ -40,7 +39,6 @@ _NEEDED: Final = (
     "hips",
     *(f"{side}{part}" for side in _SIDES for part in (*LEG[:3], *ARM[1:3])),
 )
-_LARGEST_FILE: Final = 1_000_000  # bytes
 _TOES_AHEAD: Final = 0.3  # of the foot's length: feet that point less far ahead do not say where ahead is
 
 
@@ -168,17 +166,7 @@ def read_bone_map(path: str | os.PathLike[str], rig: Rig) -> dict[str, str]:
         FileFormatError: it is no bone map, or one that does not fit the rig; the message says what to change.
     """
     source = Path(path)
-    try:
-        with source.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read the bone map {source}: {error.strerror or error}") from error
-    if len(data) > _LARGEST_FILE:
-        raise FileFormatError(f"a bone map has at most {_LARGEST_FILE} bytes", path=source)
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"not a TOML file: {error}", path=source) from error
+    table = read_toml(source, "bone map")
     bones = table.get("bones")
     if table.get("version") != 1 or set(table) != {"version", "bones"} or not isinstance(bones, dict):
         raise FileFormatError('a bone map holds "version = 1" and the table [bones]', path=source)

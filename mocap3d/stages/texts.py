@@ -7,7 +7,6 @@ value that only rounds the exact one is the exact one.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import read_toml
 from mocap3d.base.ground import Ground
 from mocap3d.base.rig import Rig, Tip
 from mocap3d.solving import check_wanted
@@ -83,7 +83,7 @@ def read_settings(path: Path) -> Settings:
         FileFormatError: no TOML, a key that is unknown or missing, or a value out of its range.
         InputError: the file cannot be read.
     """
-    table = _toml(path)
+    table = read_toml(path)
     filled = {"camera_tilt_deg": None, "symmetric": True, **table}
     _check_keys(path, filled, ("height_m", "camera_tilt_deg", "foot_lock", "symmetric"))
     try:
@@ -126,7 +126,7 @@ def read_ground(path: Path, known: Ground) -> Ground:
         FileFormatError: no TOML, a key that is unknown or missing, or no numbers.
         InputError: the file cannot be read.
     """
-    table = _toml(path)
+    table = read_toml(path)
     _check_keys(path, table, ("camera_m", "tilt_deg", "roll_deg"))
     place = _numbers(path, "camera_m", table["camera_m"], 3, _FARTHEST_M)
     angles = [_numbers(path, key, [table[key]], 1, 360.0)[0] for key in ("tilt_deg", "roll_deg")]
@@ -159,7 +159,7 @@ def body_text(rig: Rig) -> str:
 
 def read_body(path: Path, known: Rig) -> Rig:
     """Read it again; ``known`` itself where the file only rounds it. Errors as of ``read_ground``."""
-    table = _toml(path)
+    table = read_toml(path)
     _check_keys(path, table, ("joints", "tips"))
     names = known.skeleton.joint_names
     offsets_m = _offsets(path, table, "joints", dict(zip(names, known.offsets_m, strict=True)))
@@ -198,15 +198,6 @@ def _rotation(tilt_deg: float, roll_deg: float) -> Floats:
     back = up * up[2] - [0.0, 0.0, 1.0]
     back /= np.linalg.norm(back)
     return np.stack([np.cross(up, back), up, back])
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:  # TOML or UTF-8; the message has the line
-        raise FileFormatError(f"not a TOML file: {error}", path=path) from None
 
 
 def _check_keys(path: Path, table: Mapping[str, object], keys: Sequence[str]) -> None:

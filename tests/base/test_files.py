@@ -1,4 +1,4 @@
-"""Atomic writing: all of a file or nothing."""
+"""Atomic writing: all of a file or nothing. TOML that people write."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mocap3d.base.errors import InputError
-from mocap3d.base.files import atomic_path
+from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import atomic_path, read_toml
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -76,3 +76,29 @@ def test_a_name_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"), atomic_path(tmp_path / ("a" * longest + ".bvh")) as temporary:
         temporary.write_text("x")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_toml_of_an_editor_that_marks_its_bytes(tmp_path: Path) -> None:
+    """Catches "not a TOML file" for what Windows' editor saved as UTF-8 with a byte order mark."""
+    file = tmp_path / "board.toml"
+    file.write_bytes(b"\xef\xbb\xbfname = 'T\xc3\xbcr'\r\n")
+    assert read_toml(file) == {"name": "Tür"}
+
+
+@pytest.mark.parametrize("data", [b"a = ", b"\xff\xfe", b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b"a = 1\na = 2"])
+def test_no_toml_is_said_with_the_file(tmp_path: Path, data: bytes) -> None:
+    """Catches tracebacks of the parser: bad syntax, UTF-16, deep nesting, a number of 5000 digits, a key twice."""
+    file = tmp_path / "points.toml"
+    file.write_bytes(data)
+    with pytest.raises(FileFormatError, match=r"points\.toml.*not a TOML file"):
+        read_toml(file, "points")
+
+
+def test_toml_that_cannot_be_read(tmp_path: Path) -> None:
+    """Catches a traceback for a missing file, a folder, a name that cannot be, and a video read whole as a map."""
+    for path in (tmp_path / "none.toml", tmp_path, f"{tmp_path}/a\0b.toml"):
+        with pytest.raises(InputError, match="cannot read the bone map"):
+            read_toml(path, "bone map")
+    (tmp_path / "dance.mp4").write_bytes(bytes(2_000_000))
+    with pytest.raises(FileFormatError, match="a bone map has at most 1000000 bytes"):
+        read_toml(tmp_path / "dance.mp4", "bone map")

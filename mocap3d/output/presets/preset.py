@@ -39,10 +39,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from mocap3d.base.checks import as_fps
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import read_toml
 from mocap3d.base.humanoid import BodyLengths, humanoid_rig
 from mocap3d.base.rig import Rig
 from mocap3d.base.skeleton import ROOT, Skeleton
@@ -50,8 +51,6 @@ from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.output.presets.parsing import preset_fields
 
 __all__ = ["Bone", "Preset", "load_preset", "preset_named", "preset_names"]
-
-_LARGEST_FILE: Final = 1_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,8 @@ def preset_named(name: str) -> Preset:
     """
     if name not in preset_names():
         raise InputError(f"no preset is called {name!r}; there are: {', '.join(preset_names())} (or give a TOML file)")
-    return _preset(name, resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return _preset(name, tomllib.loads(text))
 
 
 def load_preset(path: str | os.PathLike[str]) -> Preset:
@@ -182,23 +182,15 @@ def load_preset(path: str | os.PathLike[str]) -> Preset:
         FileFormatError: not TOML, or a key is missing, unknown or wrong; the message names file and key.
     """
     source = Path(path)
+    table = read_toml(source, "preset")
     try:
-        with source.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read the preset {source}: {error.strerror or error}") from error
-    if len(data) > _LARGEST_FILE:
-        raise FileFormatError(f"a preset has at most {_LARGEST_FILE} bytes", path=source)
-    try:
-        return _preset(source.stem, data.decode("utf-8"))
+        return _preset(source.stem, table)
     except InputError as error:
         raise FileFormatError(str(error), path=source) from error
-    except (ValueError, RecursionError) as error:  # TOML or UTF-8
-        raise FileFormatError(f"not a TOML file: {error}", path=source) from error
 
 
-def _preset(name: str, text: str) -> Preset:
-    fields, bones = preset_fields(tomllib.loads(text))
+def _preset(name: str, table: dict[str, Any]) -> Preset:
+    fields, bones = preset_fields(table)
     return Preset(name=name, bones=tuple(Bone(**bone) for bone in bones), **fields)
 
 
