@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import json
 import signal
@@ -16,7 +17,7 @@ from videos import LENS, WALK, frames_of_the_walk, run, write_video
 
 import mocap3d
 from mocap3d.base.errors import InputError
-from mocap3d.cli import app
+from mocap3d.cli import app, main
 from mocap3d.cli._capture import _DETECTORS
 from mocap3d.cli._inputs import name_of
 from mocap3d.detect.networks import NETWORKS
@@ -338,3 +339,25 @@ def test_ctrl_c(tmp_path):
     assert first.strip() == str(tmp_path / "results" / "a.bvh")
     assert len(mocap3d.read(first.strip())) == 3
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["a.bvh"]
+
+
+@pytest.mark.parametrize(("ctrl_c", "code"), [(True, 130), (False, None)])
+def test_ctrl_c_that_a_package_swallows(monkeypatch, capsys, ctrl_c, code):
+    """Catches a traceback when Ctrl-C comes while trimesh is imported, and a bug that is told as an interruption."""
+
+    def command(*_, **__):
+        if ctrl_c:
+            with contextlib.suppress(BaseException):  # as trimesh does
+                signal.raise_signal(signal.SIGINT)
+        raise AttributeError("a package that is not whole")
+
+    monkeypatch.setattr("mocap3d.cli.app", command)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit if ctrl_c else AttributeError) as ended:
+            main()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert getattr(ended.value, "code", None) == code
+    assert capsys.readouterr().err == ("interrupted\n" if ctrl_c else "")

@@ -76,8 +76,9 @@ _TERMINATED = 143
 def main() -> None:
     """Run the command line; the process ends with the exit code that the module's text lists."""
     before = signal.signal(signal.SIGTERM, _terminate)
+    interrupts = _Interrupts()
     try:
-        with _notes():
+        with _notes(), interrupts:
             app(prog_name="mocap3d")
     except Mocap3dError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -86,8 +87,32 @@ def main() -> None:
         if leaving.code == _INTERRUPTED:
             print("interrupted", file=sys.stderr)
         raise
+    except Exception:
+        if not interrupts.came:
+            raise
+        print("interrupted", file=sys.stderr)  # by a package that swallowed Ctrl-C, and failed for it later
+        sys.exit(_INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class _Interrupts:
+    """Ctrl-C as Python handles it, and remembered: trimesh takes one during its imports for a missing package."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __enter__(self) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or somebody else's
+            signal.signal(signal.SIGINT, self._note)
+
+    def __exit__(self, *_: object) -> None:
+        if signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def is_record(path: Path) -> bool:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return bool(json.loads(str(arrays["meta"]))["format"] == _FORMAT)
-    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
         return False
 
 

@@ -247,7 +247,7 @@ def test_motion_of_other_bodies(tmp_path):
 
 
 def test_motion_files_and_points(tmp_path):
-    """Catches a file in centimetres shown 170 m tall, and markers joined by bones."""
+    """Catches a file in centimetres shown 170 m tall, and markers of an unknown body joined by bones."""
     mocap3d.write(walk().motion, tmp_path / "cm.bvh", unit_m=0.01)
     show = MotionShow(tmp_path / "cm.bvh")
     manifest = show.manifest()
@@ -257,7 +257,11 @@ def test_motion_files_and_points(tmp_path):
     assert manifest["people"][0]["sides"][6] == "left"
     mocap3d.write(walk().motion, tmp_path / "points.trc")
     points = MotionShow(tmp_path / "points.trc").manifest()
-    assert set(points["people"][0]["parents"]) == {-1}
+    (own,) = points["people"]
+    assert own["joints"][own["parents"][own["joints"].index("leftHand")]] == "leftLowerArm"
+    text = (tmp_path / "points.trc").read_text()
+    (tmp_path / "others.trc").write_text(text.replace("leftToesTip", "LTOE"))
+    assert set(MotionShow(tmp_path / "others.trc").manifest()["people"][0]["parents"]) == {-1}
     assert points["people"][0]["mannequin"] is None
     assert [one["extension"] for one in points["downloads"]["formats"]] == [".c3d", ".trc", ".csv"]
 
@@ -272,9 +276,12 @@ def test_camera_files():
 
 
 def test_what_cannot_be_shown(tmp_path):
-    """Catches a traceback for a folder, a text or a video."""
+    """Catches a traceback for a folder, a text, a video, or a file of which nothing was written."""
     (tmp_path / "a.txt").write_text("x")
-    for path in (tmp_path, tmp_path / "a.txt", WALK):
+    empty = [tmp_path / f"empty{extension}" for extension in (".npz", ".bvh", ".glb", ".toml")]
+    for path in empty:
+        path.touch()
+    for path in (tmp_path, tmp_path / "a.txt", WALK, *empty):
         with pytest.raises(mocap3d.InputError):
             open_capture(path)
     with pytest.raises(mocap3d.InputError, match="no capture"):

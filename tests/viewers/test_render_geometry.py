@@ -18,6 +18,7 @@ from mocap3d.viewers.render.scene import Filmed, Scene
 from mocap3d.viewers.render.surfaces import balls, rods
 from mocap3d.viewers.render.views import orbit
 
+import mocap3d
 from mocap3d.base.errors import InputError
 from mocap3d.base.mesh import deform
 from mocap3d.base.projection import px_to_rays
@@ -212,3 +213,21 @@ def test_a_person_with_gaps_is_drawn_as_far_as_seen():
     assert figure.surface(3) is None
     eyes = list(orbit(Scene(figures=(figure,), fps=Fraction(30)), View(follow=True), range(5), (320, 240)))
     assert all(np.isfinite(eye.cam_from_world).all() for eye in eyes)
+
+
+def test_markers_of_an_unknown_body_are_not_joined():
+    """Catches rods from the first marker of a C3D file to all others."""
+    names = ("A", "B", "C", "D")
+    xyz_m = np.random.default_rng(4).normal(size=(2, 4, 3))
+    triangles: dict[tuple[int, ...], list[int]] = {}
+    for tree in ((-1, 0, 0, 0), (-1, 0, 1, 2)):
+        skeleton = mocap3d.Skeleton(name="odd", joint_names=names, parents=tree, mirror=(0, 1, 2, 3))
+        ones = np.ones((2, 4))
+        pose = mocap3d.Pose3D(
+            xyz_m=xyz_m, confidence=ones, std_m=0 * ones, views=ones.astype(int), fps=Fraction(30), skeleton=skeleton,
+            frame="world",
+        )  # fmt: skip
+        figure = figure_of_points(pose, "odd")
+        triangles[tree] = [len(figure.surface(0, style).triangles) for style in ("joints", "skeleton")]
+    assert triangles[-1, 0, 0, 0][0] == triangles[-1, 0, 0, 0][1]
+    assert triangles[-1, 0, 1, 2][0] < triangles[-1, 0, 1, 2][1]

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
+from mocap3d.viewers.bones import bones_of
 from numpy.typing import NDArray
 
 import mocap3d
@@ -21,7 +22,7 @@ from mocap3d.base.feet import sole_points
 from mocap3d.base.motion_edits import split
 from mocap3d.base.projection import project, px_to_rays
 from mocap3d.base.roles import HUMANOID_ROLES, Roles, role_joints
-from mocap3d.base.skeleton import ROOT, SEVERAL_ROOTS
+from mocap3d.base.skeleton import ROOT
 from mocap3d.base.skeletons import HUMANOID_22
 from mocap3d.motion.bone_map import propose_bone_map
 from mocap3d.motion.contacts import find_contacts, support_heights_m
@@ -245,11 +246,8 @@ def _edges_2d(skeleton: mocap3d.Skeleton) -> list[tuple[int, int]]:
 
 def _drawn_parents(person: Person) -> list[int]:
     """The parents, -1 for joints to which no bone leads: roots, and points of files, which are no tree."""
-    skeleton = person.skeleton
-    if person.motion is None and skeleton not in mocap3d.SKELETONS.values():
-        return [ROOT] * len(skeleton)
-    several = skeleton.joint_names[0] == SEVERAL_ROOTS
-    return [ROOT if several and parent == 0 else parent for parent in skeleton.parents]
+    above = {joint: parent for parent, joint in bones_of(person.skeleton)}
+    return [above.get(joint, ROOT) for joint in range(len(person.skeleton))]
 
 
 def _sides(person: Person) -> list[str]:

@@ -58,10 +58,18 @@ PLOTS: Final = (
 """What is plotted, in this order."""
 
 _UNITS: Final = {"_m": "m", "_deg": "°", "_s": "s"}
+_NAMES: Final = {
+    "fov_deg": "field of view, °",
+    "fov": "field of view is",  # given, of the metadata, or a default
+    "height": "height is",
+    "fps": "frames per second",
+}
 
 
 def setting_name(name: str) -> str:
     """A setting of a clip as people write it: ``height_m`` is "height, m"."""
+    if name in _NAMES:
+        return _NAMES[name]
     for ending, unit in _UNITS.items():
         if name.endswith(ending):
             return f"{name.removesuffix(ending).replace('_', ' ')}, {unit}"

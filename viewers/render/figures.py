@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
+from mocap3d.viewers.bones import bones_of
 from mocap3d.viewers.render.surfaces import LEFT, MIDDLE, RIGHT, Surface, balls, linear, merged, rods
 from numpy.typing import NDArray
 
@@ -110,7 +111,7 @@ class Figure:
         paint = np.tile(self.colour, (len(joints_m), 1)) if self.one_colour else _SIDES[_sides(self.skeleton)]
         tall_m = self.stature_m
         parts = [balls(joints_m[seen], _BALL * tall_m, paint[seen])]
-        edges = np.array(self.skeleton.edges, dtype=np.int64).reshape(-1, 2)
+        edges = np.array(bones_of(self.skeleton), dtype=np.int64).reshape(-1, 2)
         starts, ends = edges[seen[edges].all(axis=1)].T
         long = np.linalg.norm(joints_m[ends] - joints_m[starts], axis=-1) > 1e-6
         if long.any() and not only_balls:
