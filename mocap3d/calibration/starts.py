@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mocap3d.base.errors import CalibrationError, FileFormatError, InputError
-from mocap3d.base.files import atomic_path
+from mocap3d.base.files import atomic_path, read_toml
 from mocap3d.calibration.names import names_of
 from mocap3d.calibration.seen import told_as
 from mocap3d.take import each_once, tracks_of
@@ -151,12 +150,7 @@ def read_starts(path: str | os.PathLike[str], videos: Videos) -> tuple[float, ..
         FileFormatError: it is no such file.
     """
     source = Path(path)
-    try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"not a TOML file: {error}", path=source) from error
+    table = read_toml(source)
     known = _entries(table, source)
     names = names_of([Path(video) for video in videos])
     missing = [name for name in names if name not in known]
