@@ -32,7 +32,8 @@ def asked_of(solved: Solved, people: Sequence[Views], notes: list[str]) -> list[
         asked = tuple(gate for gate in asked if gate.name not in ("feet on the floor", "cameras above the floor"))
     elif any(gate.name == "feet on the floor" and gate.passed for gate in asked):
         notes += _elsewhere(solved, people)
-    return [*found, *asked]
+    told = {gate.name for gate in found}
+    return [*found, *(gate for gate in asked if gate.name not in told)]
 
 
 def _elsewhere(solved: Solved, people: Sequence[Views]) -> list[str]:

@@ -25,6 +25,7 @@ Views = tuple[Pose2D | None, ...]
 
 _LEAST_S = 1.0  # people seen for less tell little
 _MOST = 4  # people of a camera that are lifted
+_UNITS = (1.0, 0.1, 10.0, 0.01, 0.001)  # by which rigs are resized: squares in millimetres make them large
 _ALONE = 3.0  # one is alone who was seen so many times as long as the next one
 
 
@@ -136,22 +137,32 @@ def matched(take: Take, cameras: Sequence[Camera]) -> tuple[Views, ...]:
     """Who is who, in front of cameras that may be wrong.
 
     Wrong cameras match nobody, and nobody would be asked what is wrong with them. So where every camera saw one person
-    and hardly anybody else, that is the same one; and a camera of which nobody was matched keeps its main person.
+    and hardly anybody else, that is the same one; where nobody has a human size, the rig may be in another unit; and a
+    camera of which nobody was matched keeps its main person.
     """
     from mocap3d.identify.views import match_people
 
     alone = [_alone(tracks) for tracks in take.tracks]
     if all(pose is not None for pose in alone):
         return (tuple(alone),)
-    people = [views for views in match_people(take.tracks, cameras) if sum(pose is not None for pose in views) >= 2]
+    people: list[Views] = []
+    for unit in _UNITS:
+        if not people:
+            every = match_people(take.tracks, [_resized(camera, unit) for camera in cameras])
+            people = [views for views in every if sum(pose is not None for pose in views) >= 2]
     if not people:
-        longest = [longest(tracks) for tracks in take.tracks]
-        main = tuple(own[0] if own else None for own in longest)
+        main = tuple(next(iter(longest(tracks)), None) for tracks in take.tracks)
         return (main,) if sum(pose is not None for pose in main) >= 2 else ()
     for c, tracks in enumerate(take.tracks):
         if all(views[c] is None for views in people) and (own := _alone(tracks)) is not None:
             people[0] = (*people[0][:c], own, *people[0][c + 1 :])
     return tuple(people)
+
+
+def _resized(camera: Camera, factor: float) -> Camera:
+    pose = camera.cam_from_world.copy()
+    pose[:3, 3] *= factor
+    return replace(camera, cam_from_world=pose)
 
 
 def triangulated(people: Sequence[Views], cameras: Sequence[Camera]) -> list[Pose3D]:

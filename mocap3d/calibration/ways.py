@@ -45,7 +45,7 @@ _CLEARLY: Final = 0.98  # a crop is better than another one if its residual is b
 _SAME_PLACE_M: Final = 0.01
 _MOVED_M: Final = 0.4  # more is no refinement
 _TURNED_DEG: Final = 6.0
-_OF_VIDEOS: Final = ("mirrored", "synchronous", "steady")  # gates that cameras slightly off do not close
+_GROSS: Final = ("mirrored", "synchronous", "steady", "size")  # gates that cameras slightly off do not close
 _UNSURE_DEG: Final = 5.0
 _SHIFT: Final = 0.09  # of a person's height; twice the usual limit, as given cameras may be off here more than there
 
@@ -235,10 +235,10 @@ def as_given(cameras: tuple[Camera, ...], people: tuple[Views, ...]) -> Solved:
 
 
 def refined(cameras: tuple[Camera, ...], people: tuple[Views, ...], free: Sequence[str]) -> Solved:
-    """Given cameras moved a little, until they agree about people; as they are, where the videos are wrong."""
-    # Cameras that move explain away what is wrong with the videos: it is looked for before.
+    """Given cameras moved a little, until they agree about people; as they are, where videos or units are wrong."""
+    # Cameras that move explain away what is wrong with videos or units: it is looked for before.
     asked = check_cameras(cameras, people, limits=GateLimits(shift=_SHIFT))
-    wrong = tuple(gate for gate in asked if gate.name in _OF_VIDEOS and not gate.passed)
+    wrong = tuple(gate for gate in asked if gate.name in _GROSS and not gate.passed)
     if wrong:
         return replace(as_given(cameras, people), gates=wrong)
     found = refine_from_people(cameras, people, free=free, settings=PeopleSettings())

@@ -160,6 +160,23 @@ def test_ten_times_too_large(calibrated, way):
         calibrated(way, 2, wrong="size")
 
 
+@pytest.mark.parametrize("wrong", ["size", "exchanged"])
+def test_a_wrong_rig_before_several_people(films, tmp_path, wrong):
+    """Catches a rig so wrong that it matches nobody, who could say what is wrong with it: a crash."""
+    cameras = ring(3, arc_deg=200.0)
+    person = strolling(4.0)
+    videos = films.film(tmp_path, cameras, [person, person[::-1] + [0.6, 0, 0.3]])
+    rig = given(cameras, wrong)
+    if wrong == "exchanged":
+        rig = [replace(camera, name=f"cam{(n + 1) % 3}") for n, camera in enumerate(cameras)]
+    sentence = (
+        r"^size: people are 16\.\d+ m tall" if wrong == "size" else "sees people .* or it belongs to another calib"
+    )
+    with pytest.raises(CalibrationError, match=sentence) as caught:
+        mocap3d.calibrate(videos, lenses=rig, refine=True, sync="none")
+    assert wrong == "exchanged" or ";" not in str(caught.value).removesuffix("; correct it and calibrate again")
+
+
 @pytest.mark.parametrize(("way", "count"), BOTH)
 def test_videos_two_seconds_apart(calibrated, way, count):
     """Catches other moments taken for the same: cameras that are free to move explain even a walk in a circle."""
