@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.ground import Ground
+from mocap3d.base.motion import Motion
 from mocap3d.base.pose import Pose2D, Pose3D
 from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
@@ -41,6 +42,7 @@ Views = Sequence[tuple[Pose2D | None, ...]]
 
 _FAR_OFF = 0.05  # body heights in the picture: cameras that see a person farther off than this do not fit together
 _ON_THE_FLOOR_M = 0.15  # soles that stand nearer to the rig's floor than this are on it
+_HELD_M = 0.06  # holding the feet of walkers moves their bodies by 3 to 4 cm
 _LEAST_S = 0.25  # someone triangulated for less is nobody
 
 
@@ -253,7 +255,8 @@ def _perform_one(
 ) -> Performance:
     from mocap3d.identify.sides import repair_sides
     from mocap3d.lift.adjust import adjust_pose
-    from mocap3d.lift.fill_in import fill_in
+    from mocap3d.lift.fill_in import fill_from, lifted_views
+    from mocap3d.lift.toes import with_toes
 
     views = repair_sides(views, take.cameras)
     pose3d = adjust_pose(views, take.cameras)
@@ -270,14 +273,28 @@ def _perform_one(
     )
     notes += _misfits(views, pose3d, take.cameras, number)
     notes += _lost(pose3d, take.start_frame + during.start, number)
-    pose3d = fill_in(pose3d, views, take.cameras, height_m=wanted.height_m)
+    bodies = lifted_views(views, take.cameras, height_m=wanted.height_m)
+    pose3d = with_toes(fill_from(pose3d, bodies, views, take.cameras), bodies, take.cameras)
     first = next(pose for pose in views if pose is not None)
     sight = Sight(person=number, first=take.start_frame + during.start, pose2d=first)
     standing = Standing(sight=sight, pose3d=pose3d, hint=None)
-    performance = perform(standing, solve_person(standing, wanted), 0, wanted)
+    solved = solve_person(standing, wanted)
+    performance = perform(standing, solved, 0, wanted)
+    notes += _held(performance, solved)
     notes += [f"person {number}: the {part} was not seen and stays at rest" for part in performance.unobserved]
     notes += _off_the_floor(performance, number)
     return replace(performance, views=views)
+
+
+def _held(performance: Performance, solved: Motion) -> list[str]:
+    """A note on feet that were held at the cost of the body, which several cameras see well."""
+    moved_m = float(np.linalg.norm(performance.motion.root_m - solved.root_m, axis=-1).max())
+    if moved_m <= _HELD_M:
+        return []
+    return [
+        f"person {performance.person}: holding feet that stand moves the body by up to {moved_m:.2f} m from where the "
+        "cameras see it; `--foot-lock off` leaves it there"
+    ]
 
 
 def _off_the_floor(performance: Performance, number: int) -> list[str]:

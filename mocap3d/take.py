@@ -105,6 +105,8 @@ def starts_of(
     """
     from mocap3d.cameras.sync import sync_audio, sync_motion
 
+    if sync == "motion":
+        _check_seen(seen, rig)
     if not isinstance(sync, str):
         return np.asarray(sync, np.float64) - sync[0], "given"
     if sync == "none":
@@ -116,7 +118,8 @@ def starts_of(
     if doubtful:
         raise CalibrationError(
             f"nothing tells for sure when {' and '.join(doubtful)} started, from {sync}: film somebody who moves, in "
-            "view of all cameras, or clap; or say when each video began (`--sync none`: at once, `audio`, or seconds)"
+            "view of all cameras and not mirrored, or clap; or say when each video began (`--sync none`: at once, "
+            "`audio`, or seconds)"
         )
     return found.offsets_s, sync
 
@@ -152,9 +155,7 @@ def on_one_clock(
     """Resample everybody whom any camera saw to common moments."""
     from mocap3d.cameras.sync import synchronised
 
-    if sum(bool(of_camera) for of_camera in seen) < 2:
-        who = ", ".join(camera.name for camera, of_camera in zip(rig, seen, strict=True) if of_camera) or "none of them"
-        raise InputError(f"two cameras must see somebody; people were found by {who}")
+    _check_seen(seen, rig)
     example = next(pose for of_camera in seen for pose in of_camera)
     nobody = [
         of_camera[0] if of_camera else _nobody(example, video) for of_camera, video in zip(seen, videos, strict=True)
@@ -170,6 +171,12 @@ def on_one_clock(
                 tracks[c].append(pose)
     start_frame = max(0, videos[0].start_frame + round(first_s * float(fps)))
     return Take(cameras=rig, tracks=tracks, start_s=first_s, start_frame=start_frame)
+
+
+def _check_seen(seen: Sequence[Sequence[Pose2D]], rig: Sequence[Camera]) -> None:
+    if sum(bool(of_camera) for of_camera in seen) < 2:
+        who = ", ".join(camera.name for camera, of_camera in zip(rig, seen, strict=True) if of_camera) or "none of them"
+        raise InputError(f"two cameras must see somebody; people were found by {who}")
 
 
 def _nobody(example: Pose2D, video: Video) -> Pose2D:

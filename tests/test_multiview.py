@@ -13,7 +13,7 @@ from rigs_of_cameras import ring, seen_by, walkers
 
 import mocap3d
 from mocap3d import multiview
-from mocap3d.base.errors import CalibrationError, InputError
+from mocap3d.base.errors import CalibrationError, InputError, Mocap3dWarning
 from mocap3d.base.shot import Shot
 from mocap3d.watching import Watched
 
@@ -119,6 +119,19 @@ def test_a_platform_is_told_and_nobody_is_moved(filmed):
     assert not any("the floor of the cameras" in note for note in clip.notes)
 
 
+def test_a_body_that_held_feet_move_is_told(filmed, monkeypatch):
+    """Catches a motion centimetres off what the cameras saw, for the sake of feet, without a word."""
+    cameras = ring(3)
+    videos = filmed(cameras, walkers(1, seconds=1.0))
+    assert mocap3d.capture(videos, cameras=cameras, sync="none").notes == ()
+    monkeypatch.setattr(
+        "mocap3d.motion.foot_lock.lock_feet", lambda motion, **_: replace(motion, root_m=motion.root_m + [0, 0.08, 0])
+    )
+    with pytest.warns(Mocap3dWarning, match="holding feet"):
+        notes = mocap3d.capture(videos, cameras=cameras, sync="none").notes
+    assert sum("person 1: holding feet that stand moves the body by up to 0.08 m" in note for note in notes) == 1
+
+
 def test_cameras_are_found_by_the_names_of_the_videos(filmed):
     """Catches a rig in another order than the videos, which would triangulate nonsense without an error."""
     cameras, people = ring(4), walkers(1, seconds=1.5)
@@ -177,8 +190,9 @@ def test_what_cannot_be_one_take_is_refused(filmed, tmp_path):
             capture(**options)
     with pytest.raises(InputError, match="there is a cut at frame 10"):
         capture(filmed(cameras, people, cut=1))
-    with pytest.raises(InputError, match="two cameras must see somebody"):
-        capture(filmed(cameras, []))
+    for sync in ("none", "motion"):
+        with pytest.raises(InputError, match="two cameras must see somebody; people were found by none of them"):
+            capture(filmed(cameras, []), sync=sync)
 
 
 def test_cameras_that_saw_nothing_in_common_are_not_synchronised(filmed):
