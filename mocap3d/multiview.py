@@ -255,7 +255,8 @@ def _perform_one(
 ) -> Performance:
     from mocap3d.identify.sides import repair_sides
     from mocap3d.lift.adjust import adjust_pose
-    from mocap3d.lift.fill_in import fill_in
+    from mocap3d.lift.fill_in import fill_from, lifted_views
+    from mocap3d.lift.toes import with_toes
 
     views = repair_sides(views, take.cameras)
     pose3d = adjust_pose(views, take.cameras)
@@ -272,7 +273,8 @@ def _perform_one(
     )
     notes += _misfits(views, pose3d, take.cameras, number)
     notes += _lost(pose3d, take.start_frame + during.start, number)
-    pose3d = fill_in(pose3d, views, take.cameras, height_m=wanted.height_m)
+    bodies = lifted_views(views, take.cameras, height_m=wanted.height_m)
+    pose3d = with_toes(fill_from(pose3d, bodies, views, take.cameras), bodies, take.cameras)
     first = next(pose for pose in views if pose is not None)
     sight = Sight(person=number, first=take.start_frame + during.start, pose2d=first)
     standing = Standing(sight=sight, pose3d=pose3d, hint=None)

@@ -28,6 +28,7 @@ FRAME_USERS = {
 }
 SKELETON_USERS = {
     "coco-17": "COCO keypoints; MoveNet and most 2D networks",
+    "coco-toes-19": "what several cameras tell: COCO-17, and toe tips that the lifter adds",
     "human36m-17": "Human3.6M as it is evaluated",
     "human36m-32": "Human3.6M, all joints of its files",
     "mpii-16": "MPII Human Pose",

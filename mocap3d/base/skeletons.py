@@ -19,6 +19,7 @@ __all__ = [
     "BLAZEPOSE_33",
     "BODY_25",
     "COCO_17",
+    "COCO_TOES_19",
     "FLIC_9",
     "HUMAN36M_17",
     "HUMAN36M_32",
@@ -52,12 +53,7 @@ def _mirrored(joint: str) -> str:
     return joint
 
 
-# COCO keypoints, the order of "categories[0].keypoints" in person_keypoints_*.json; https://cocodataset.org/#format-data.
-# MoveNet and most 2D networks speak it. Its drawing has loops (shoulders, hips and eyes are joined); here the person
-# hangs from the nose.
-COCO_17: Final = _skeleton(
-    "coco-17",
-    """
+_COCO_ROWS: Final = """
     nose
     left_eye < nose, right_eye < nose
     left_ear < left_eye, right_ear < right_eye
@@ -67,7 +63,16 @@ COCO_17: Final = _skeleton(
     left_hip < left_shoulder, right_hip < right_shoulder
     left_knee < left_hip, right_knee < right_hip
     left_ankle < left_knee, right_ankle < right_knee
-    """,
+"""
+
+# COCO keypoints, the order of "categories[0].keypoints" in person_keypoints_*.json; https://cocodataset.org/#format-data.
+# MoveNet and most 2D networks speak it. Its drawing has loops (shoulders, hips and eyes are joined); here the person
+# hangs from the nose.
+COCO_17: Final = _skeleton("coco-17", _COCO_ROWS)
+
+# What several cameras tell: those points triangulated, and the toe tips that the lifter adds to ankles.
+COCO_TOES_19: Final = _skeleton(
+    "coco-toes-19", f"{_COCO_ROWS.strip()}\n    left_toe < left_ankle, right_toe < right_ankle"
 )
 
 _HUMAN36M_ROWS: Final = """
@@ -364,6 +369,7 @@ SKELETONS: Final[dict[str, Skeleton]] = {
     skeleton.name: skeleton
     for skeleton in (
         COCO_17,
+        COCO_TOES_19,
         HUMAN36M_17,
         HUMAN36M_32,
         MPII_16,

@@ -26,7 +26,7 @@ from mocap3d.lift.adjust import rigid_bones
 from mocap3d.lift.lifter_weights import LifterWeights
 from mocap3d.lift.monocular import lift_pose2d
 
-__all__ = ["FillSettings", "fill_from", "fill_in"]
+__all__ = ["FillSettings", "fill_from", "fill_in", "lifted_views"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -80,13 +80,29 @@ def fill_in(
     _check(pose, poses, cameras)
     if np.isfinite(pose.xyz_m).all():
         return pose
-    settings = settings or FillSettings()
-    enough = [each is not None and bool(_sees(each, settings).any()) for each in poses]
-    lifted = [
-        lift_pose2d(each, camera, weights=weights, height_m=height_m) if good and each is not None else None
-        for each, camera, good in zip(poses, cameras, enough, strict=True)
-    ]
+    lifted = lifted_views(poses, cameras, weights=weights, height_m=height_m, settings=settings)
     return fill_from(pose, lifted, poses, cameras, settings=settings)
+
+
+def lifted_views(
+    poses: Sequence[Pose2D | None],
+    cameras: Sequence[Camera],
+    *,
+    weights: LifterWeights | None = None,
+    height_m: float = 1.70,
+    settings: FillSettings | None = None,
+) -> list[Pose3D | None]:
+    """What each camera's lifter says of the person, in that camera's axes; None of a camera that sees too little.
+
+    Args and errors: as of `fill_in`.
+    """
+    settings = settings or FillSettings()
+    return [
+        lift_pose2d(each, camera, weights=weights, height_m=height_m)
+        if each is not None and bool(_sees(each, settings).any())
+        else None
+        for each, camera in zip(poses, cameras, strict=True)
+    ]
 
 
 def fill_from(
