@@ -92,6 +92,40 @@ def test_joints_are_drawn_where_they_were_seen(opened):
     assert np.abs(changed.max(axis=0) - dots.max(axis=0)).max() < 8
 
 
+def test_joints_that_were_filled_in_are_hollow(browser_page, serving):
+    """Catches guesses that look like what was seen."""
+    clip = walk()
+    (one,) = clip.performances
+    sure = one.pose2d.confidence.copy()
+    wrist = one.pose2d.skeleton.index("left_wrist")
+    colours = []
+    for confidence in (1.0, 0.0):
+        sure[:, wrist] = confidence
+        odd = replace(clip, performances=(replace(one, pose2d=replace(one.pose2d, confidence=sure)),))
+        browser_page.page.goto(serving([CaptureShow(odd)]))
+        shown(browser_page, FIRST)
+        browser_page.page.get_by_label("Body in the picture").uncheck()
+        shot, scale, shift = picture(browser_page)
+        x, y = np.floor((one.pose2d.xy_px[0, wrist] + 0.5) * scale + shift).astype(int)
+        colours.append(np.abs(shot[y, x] - SIDES["left"]).max())
+    filled, hollow = colours
+    assert filled < 40 < hollow
+
+
+def test_cameras_stand_and_look_as_they_do(browser_page, serving, tmp_path):
+    """Catches frusta that are mirrored, stand elsewhere, or open wider than the lens."""
+    rig = take(tmp_path).rig
+    browser_page.page.goto(serving([RigShow(rig, "rig.toml")]))
+    browser_page.wait_for("window.mocap3d?.state.drawn > 0")
+    for camera, lines in zip(rig, browser_page.page.evaluate("window.mocap3d.frusta()"), strict=True):
+        ends_m = np.array(lines).reshape(-1, 2, 3)
+        np.testing.assert_allclose(ends_m[:4, 0], np.tile(camera.world_from_cam[:3, 3], (4, 1)), atol=1e-5)
+        seen = np.c_[ends_m[:4, 1], np.ones(4)] @ camera.cam_from_world[:3].T @ camera.K.T
+        width, height = camera.size_wh_px
+        corners_px = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
+        np.testing.assert_allclose(seen[:, :2] / seen[:, 2:], corners_px, atol=0.05)
+
+
 def test_the_body_stands_on_the_stage_where_the_camera_sees_it(opened):
     """Catches a scene whose axes, place or lens differ from those of the picture."""
     press(opened, "v")
@@ -114,6 +148,32 @@ def test_it_plays_and_is_scrubbed(opened):
     slider = opened.page.get_by_label("Frame", exact=True)
     slider.fill("7")
     shown(opened, FIRST + 7)
+
+
+def test_a_quick_hand_on_the_slider(opened):
+    """Catches every frame in between being decoded before the one that is wanted."""
+    asked = len(opened.requests)
+    opened.page.get_by_label("Frame", exact=True).evaluate(
+        "node => { for (let k = 1; k <= 15; k += 1) { node.value = k; node.dispatchEvent(new Event('input')); } }"
+    )
+    shown(opened, FIRST + 15)
+    pictures = [url.rsplit("/", 1)[1] for url in opened.requests[asked:] if "/pictures/" in url]
+    assert pictures == [f"{FIRST + 1}.jpg", f"{FIRST + 15}.jpg"]
+
+
+def test_keys_work_after_the_mouse(opened):
+    """Catches a box or a slider that was clicked, and swallows all keys from then on."""
+    opened.page.get_by_role("checkbox", name="2D joints").click()
+    press(opened, "f")
+    assert opened.page.evaluate("window.mocap3d.state.follow")
+    opened.page.get_by_label("Frame", exact=True).click()
+    press(opened, "v")
+    assert opened.page.evaluate("window.mocap3d.state.through")
+    press(opened, "?")
+    dialog = opened.page.get_by_role("dialog")
+    assert "mannequin or bones" in dialog.locator("dd").all_inner_texts()
+    assert "slide while they should stand" in dialog.inner_text()
+    assert "MPJPE" not in dialog.inner_text()  # that is a word of another page
 
 
 def test_numbers_are_those_of_the_summary(opened):
@@ -147,8 +207,33 @@ def test_the_mannequin(opened):
     shown(opened, STOP - 1)
     opened.page.wait_for_timeout(300)
     assert opened.page.locator(".stage .stage > canvas").first.screenshot() != before
+    world_m, _ = mocap3d.forward(walk().motion)
+    for frame in (STOP - FIRST - 1, 7):
+        opened.page.get_by_label("Frame", exact=True).fill(str(frame))
+        shown(opened, FIRST + frame)
+        for name in ("leftHand", "rightFoot"):
+            place_m = opened.page.evaluate(f"window.mocap3d.bone(0, '{name}')")
+            np.testing.assert_allclose(place_m, world_m[frame, walk().motion.rig.skeleton.index(name)], atol=2e-3)
     press(opened, "m")
     opened.wait_for("!window.mocap3d.mannequin(0)")
+
+
+def test_feet_that_stand_are_marked(opened):
+    """Catches rings under feet in the air, or away from the foot."""
+    motion = walk().motion
+    world_m, _ = mocap3d.forward(motion)
+    feet = [motion.rig.skeleton.index(f"{side}Foot") for side in ("left", "left", "right", "right")]
+    states = set()
+    for frame in (0, 6, 12, 18, STOP - FIRST - 1):
+        opened.page.get_by_label("Frame", exact=True).fill(str(frame))
+        shown(opened, FIRST + frame)
+        rings = opened.page.evaluate("window.mocap3d.rings(0)")
+        assert [ring is not None for ring in rings] == list(motion.contacts[frame] >= 0.5)
+        states |= {tuple(ring is not None for ring in rings)}
+        for ring, foot in zip(rings, feet, strict=True):
+            if ring is not None:
+                assert np.linalg.norm(np.subtract(ring, world_m[frame, foot])) < 0.25
+    assert len(states) > 1
 
 
 def test_files_are_made_by_the_buttons(opened, tmp_path):
@@ -179,7 +264,13 @@ def test_several_cameras(browser_page, serving, tmp_path):
     assert row.locator("td").all_inner_texts() == ["0.0", "3.0", "6.0"]
     row.get_by_role("button").press("Enter")
     browser_page.wait_for(f"window.mocap3d.state.joint === {names.index('left_knee')}")
-    browser_page.wait_for("window.mocap3d.rays() === 3")
+    browser_page.wait_for("window.mocap3d.rays().length === 3")
+    for camera, view, ray in zip(
+        clip.rig, clip.performances[0].views, browser_page.page.evaluate("window.mocap3d.rays()"), strict=True
+    ):
+        np.testing.assert_allclose(ray[:3], camera.world_from_cam[:3, 3], atol=1e-5)
+        end_px, _ = project(camera, np.array(ray[3:]))
+        np.testing.assert_allclose(end_px, view.xy_px[0, names.index("left_knee")], atol=0.1)
     wrist = names.index("left_wrist")
     box = browser_page.page.evaluate("window.mocap3d.pictures()[0].box")
     x, y = (clip.performances[0].views[0].xy_px[0, wrist] + 0.5) * box["scale"] + [box["x"], box["y"]]
@@ -205,7 +296,11 @@ def test_several_people(browser_page, serving):
     shown(browser_page, FIRST)
     heads = browser_page.page.locator(".panel:not([hidden]) .figures thead th").all_inner_texts()
     assert heads[1:] == ["person 1", "person 2"]
+    browser_page.page.get_by_role("tab", name="Export").click()
+    panel = browser_page.page.locator(".panel:not([hidden])")
+    assert "Files hold person 1." in panel.inner_text()
     press(browser_page, "p", "p")
+    assert "Files hold person 2." in panel.inner_text()
     browser_page.wait_for("window.mocap3d.state.person === '1'")
     assert browser_page.page.locator("td[data-figure]").count() == len(set(FIGURES)) - 1  # which joint: none
 

@@ -22,6 +22,7 @@ from mocap3d.viewers.render import canvas as canvas_module
 from mocap3d.viewers.render.canvas import Canvas, working_platform
 from mocap3d.viewers.render.figures import figure_of_motion
 from mocap3d.viewers.render.surfaces import balls
+from results_files import write_results
 from videos import run
 
 import mocap3d
@@ -222,10 +223,12 @@ def test_bad_usage_is_told_at_once(walk, tmp_path, monkeypatch, capsys, argument
 
 
 def test_what_cannot_be_read_is_bad_input(tmp_path, capsys):
-    """Catches a traceback for a file that is not there, or a folder without stages."""
-    for source in (tmp_path / "no.bvh", tmp_path):
+    """Catches a traceback for a file that is not there, a folder without stages, or results of nothing."""
+    nothing = write_results(tmp_path / "nothing.h5", takes=())
+    for source, words in ((tmp_path / "no.bvh", ""), (tmp_path, ""), (nothing, "has no sequences\n")):
         code, _, err = run(capsys, "render", source, "-o", tmp_path / "a.png")
         assert (code, err.count("error:")) == (1, 1)
+        assert err.endswith(words)
 
 
 def test_every_option_of_render_is_explained():

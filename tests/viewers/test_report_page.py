@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def test_pictures_and_plots_lead_to_their_frame(opened):
     figure.focus()
     opened.page.keyboard.press("Enter")
     assert frame(opened) == int(figure.get_attribute("data-frame"))
+    box = opened.page.locator("#mocap3d-player").bounding_box()
+    assert -1 < box["y"] <= 720 - box["height"]  # the player comes into view
     plot = opened.page.locator("svg[data-frames]").first
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
@@ -71,3 +74,14 @@ def test_it_can_be_read_without_javascript(chromium, file):
         assert word in text
     assert page.locator("svg image").first.bounding_box()["height"] > 200
     context.close()
+
+
+def test_on_paper(opened):
+    """Catches ink for a player that cannot play there, and light text on white where somebody has chosen dark."""
+    opened.page.get_by_label("Dark or light").click()
+    opened.page.get_by_label("Dark or light").click()
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    opened.page.emulate_media(media="print")
+    assert not opened.page.locator("#mocap3d-player").is_visible()
+    ink = opened.page.locator("h1").first.evaluate("node => getComputedStyle(node).color")
+    assert max(int(part) for part in re.findall(r"\d+", ink)) < 64

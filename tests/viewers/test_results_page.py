@@ -96,6 +96,20 @@ def test_play_and_hold(opened):
     at_frame(opened, 79)
 
 
+@pytest.mark.parametrize("speed", ["0.25", "4"])
+def test_the_speed_is_the_one_that_was_chosen(opened, speed):
+    """Catches a choice of speed that changes nothing; 50 frames are a second."""
+    opened.page.get_by_label("Speed").select_option(speed)
+    opened.page.evaluate("window.began = performance.now()")
+    opened.page.get_by_label("Play (Space)").click()
+    opened.wait_for("window.mocap3d.state.frame >= 10")
+    frame, seconds = opened.page.evaluate("[window.mocap3d.state.frame, (performance.now() - window.began) / 1000]")
+    assert frame <= seconds * 50 * float(speed) + 1
+    if speed == "4":
+        opened.wait_for("!window.mocap3d.state.playing")
+        assert opened.page.evaluate("performance.now() - window.began") < 4000  # 400 ms where nothing else runs
+
+
 def test_scrubbing(opened):
     """Catches a slider that shows another frame than it stands on."""
     slider = opened.page.get_by_label("Frame", exact=True)
@@ -117,6 +131,10 @@ def test_a_click_on_the_plot_goes_to_the_frame(opened, file):
     errors = errors_in_file_mm(file, "S11", "walking_1", "plain", "50138969")
     assert text(opened, "[data-model='1'] .now") == f"{errors[61].mean():.1f}"
     assert f"plain {errors[61].mean():.1f}" in text(opened, ".plot-note")
+    for frame in (79, 0):  # to the very ends
+        x = opened.page.evaluate(f"window.mocap3d.xOf({frame})")
+        opened.page.locator(".plot").click(position={"x": x, "y": 40})
+        at_frame(opened, frame)
 
 
 def test_the_plot_shows_one_joint_too(opened, file):
@@ -191,6 +209,9 @@ def test_worst_frames_go_where_they_say(opened, file):
     assert text(opened, "[data-model='0'] .now") == f"{found[key].max():.1f}"
     worst = max(found, key=lambda one: found[one].mean())
     assert text(opened, ".worst .sequences button").split() == [*worst, f"{found[worst].mean():.1f}"]
+    opened.page.get_by_role("button", name="plain").click()  # the list is of that model now
+    worst_mm = max(errors_in_file_mm(file, *key[:2], "plain", key[2]).mean(axis=1).max() for key in found)
+    assert text(opened, ".worst .frames button").split()[-1] == f"{worst_mm:.1f}"
 
 
 def test_the_table_by_action_and_its_order(opened, file):
@@ -290,7 +311,12 @@ def test_terms_are_explained(opened):
     opened.page.keyboard.press("Tab")
     assert "mean distance of a joint" in text(opened, ".tip")
     opened.page.keyboard.press("?")
-    assert opened.page.get_by_role("dialog").is_visible()
+    dialog = opened.page.get_by_role("dialog")
+    assert dialog.get_by_text("Page Up, Page Down").is_visible()
+    keys, meanings = (dialog.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
+    assert dict(zip(keys, meanings, strict=True))["w"] == "next of the worst frames"
+    assert dialog.evaluate("node => node.scrollTop") == 0
+    assert "[object" not in dialog.inner_text()
     opened.page.keyboard.press("Escape")
     assert not opened.page.get_by_role("dialog").is_visible()
 
@@ -316,6 +342,7 @@ def test_a_damaged_model_leaves_the_others(browser_page, serving, tmp_path):
     errors = errors_in_file_mm(path, "S11", "walking_1", "plain", "50138969")
     assert text(browser_page, "[data-model='1'] .now") == f"{errors[0].mean():.1f}"
     assert "must be" in text(browser_page, ".message")
+    assert "/api/" not in text(browser_page, ".message")
     assert state(browser_page)["hidden"] == [0]
     assert len([url for url in browser_page.requests if "found.0.0.0" in url]) == 1
     browser_page.page.wait_for_timeout(200)

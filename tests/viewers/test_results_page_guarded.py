@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 from mocap3d.viewers.results import ResultsShow
 from results_files import write_results
@@ -51,6 +52,32 @@ def test_keys_do_what_the_mouse_does(keyboard):
     assert press(keyboard, "[")["action"] == "walking_1"
     keyboard.wait_for("(([done, total]) => done === total)(window.mocap3d.scored)")
     assert press(keyboard, "w")["frame"] > 0
+
+
+def test_keys_work_after_a_number_was_typed(keyboard):
+    """Catches a field that keeps the focus after Enter, and swallows all keys from then on."""
+    keyboard.page.get_by_label("Frame number").click()
+    keyboard.page.keyboard.type("33")
+    assert press(keyboard, "Enter")["frame"] == 33
+    assert press(keyboard, "r")["place"] == "root"
+    assert press(keyboard, "ArrowRight")["frame"] == 34
+
+
+def test_trails_where_the_truth_is_not_known(browser_page, serving, tmp_path):
+    """Catches trails through joints that nobody saw."""
+    path = write_results(tmp_path / "results.h5")
+    with h5py.File(path, "a") as file:
+        take = file["sequences/S11/walking_1"]
+        take["xyz_m"][20:30] = np.nan
+        take["confidence"][20:30] = 0
+    browser_page.page.goto(serving([ResultsShow([path])]))
+    browser_page.wait_for("window.mocap3d?.drawnFrame === 0")
+    press(browser_page, "t")
+    for frame in (25, 35):
+        browser_page.page.get_by_label("Frame", exact=True).fill(str(frame))
+        browser_page.wait_for(f"window.mocap3d.drawnFrame === {frame}")
+    browser_page.page.wait_for_timeout(100)
+    browser_page.check()
 
 
 def test_every_control_is_reached_and_seen_by_tab(keyboard):

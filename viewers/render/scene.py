@@ -268,8 +268,10 @@ def _of_points(
 def _chosen(path: Path, names: Sequence[str | None], sequence: str | None) -> tuple[str, str]:
     wanted = sequence if sequence is not None else next(iter(names), None)
     if wanted is None or wanted not in names:
-        known = ", ".join(str(name) for name in names[:6])
-        raise InputError(f"{path} has no sequence {sequence!r}; there are {len(names)}: {known} ...")
+        if not names:
+            raise InputError(f"{path} has no sequences")
+        known = ", ".join(map(str, names[:6])) + (" ..." if len(names) > 6 else "")
+        raise InputError(f"{path} has no sequence {sequence!r}; there are {len(names)}: {known}")
     subject, _, action = wanted.partition("/")
     return subject, action
 

@@ -295,11 +295,7 @@ class ResultsShow:
         return self._projected(self._found(s, m, c), self._camera(self._take(s), c))
 
     def _projected(self, joints: Callable[[int, int], Floats], camera: Camera) -> Callable[[int, int], Floats]:
-        def read(start: int, stop: int) -> Floats:
-            xy_px, valid = project(camera, joints(start, stop))
-            return np.where(valid[..., None], xy_px, np.nan)
-
-        return read
+        return lambda start, stop: project(camera, joints(start, stop))[0]
 
     # --- scores -------------------------------------------------------------------------------------------------------
 

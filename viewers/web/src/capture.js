@@ -131,7 +131,7 @@ class CapturePage {
     ]);
     if (manifest.kind === "rig") this.#rigCameraChoice();
     const label = "Keys and terms (?)";
-    shell.bar.after(el("button", { class: "icon", "aria-label": label, "data-tip": label, onclick: () => openHelp(KEYS) }, "?"));
+    shell.bar.after(el("button", { class: "icon", "aria-label": label, "data-tip": label, onclick: () => this.#help() }, "?"));
   }
 
   #rigCameraChoice() {
@@ -181,7 +181,7 @@ class CapturePage {
     if (!this.manifest.people.length) return;
     this.quality.setPeople(indices).catch((error) => this.shell.fail(error));
     this.joints?.setPerson(this.manifest.people[indices[0]]);
-    this.exports.person = indices[0];
+    this.exports.setPerson(indices[0]);
     this.#redraw();
   }
 
@@ -350,8 +350,15 @@ class CapturePage {
 
   // --- keys, and what tests may look at ------------------------------------------------------------------------------
 
+  #help() {
+    const { people, words } = this.manifest;
+    const labels = new Map(people.flatMap((person) => person.figures.map(({ name, label }) => [name, label])));
+    openHelp(KEYS, [...labels].map(([name, label]) => `${label}: ${words[name]}`));
+  }
+
   #key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches?.("input, select, textarea")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    if (event.target.matches?.("input[type=number], select")) return;
     const { cameras } = this.manifest;
     const turn = ({ select }, by) => {
       const { options, selectedIndex } = select;
@@ -363,7 +370,7 @@ class CapturePage {
       p: () => this.personChoice && this.setPerson(turn(this.personChoice, 1)),
       v: () => cameras.length && this.set("through", !this.state.through),
       m: () => "mannequin" in this.ticks && this.set("mannequin", !this.state.mannequin),
-      "?": () => openHelp(KEYS),
+      "?": () => this.#help(),
       f: () => "follow" in this.ticks && this.set("follow", !this.state.follow),
     };
     if (!(event.key in actions)) return;
@@ -382,8 +389,11 @@ class CapturePage {
         const { xyz } = this.scene.figures[person];
         return xyz && this.stage.toScreen(...xyz.subarray(joint * 3, joint * 3 + 3));
       },
-      rays: () => this.scene.rays.children.length,
+      rays: () => this.scene.rays.children.map((line) => [...line.geometry.attributes.position.array]),
+      rings: (person) => this.scene.figures[person].rings.map((ring) => (ring.visible ? ring.position.toArray() : null)),
       mannequin: (person) => Boolean(this.scene.figures[person].mannequin?.object.visible),
+      frusta: () => this.scene.frusta.map(({ frustum }) => [...frustum.geometry.attributes.position.array]),
+      bone: (person, name) => this.scene.figures[person].mannequin.object.getObjectByName(name).matrixWorld.elements.slice(12, 15),
     });
   }
 }

@@ -118,6 +118,7 @@ export class JointsPanel {
 export class ExportPanel {
   constructor(manifest, source) {
     Object.assign(this, { manifest, source, person: 0 });
+    this.who = el("p", { hidden: manifest.people.length < 2 });
     const { formats, presets, plain } = manifest.downloads;
     const named = [[plain, "as captured"], ...presets.map((preset) => [preset, preset])];
     this.preset = choice("For", named, plain, () => this.#update());
@@ -128,12 +129,18 @@ export class ExportPanel {
       return { format, button };
     });
     this.node = el("div", {},
-      el("p", {}, this.preset.node), el("p", {}, this.mannequin.node),
+      this.who, el("p", {}, this.preset.node), el("p", {}, this.mannequin.node),
       el("div", { class: "formats" }, this.buttons.map(({ button }) => button)), this.said,
       el("p", { class: "faint" }, "Presets set the names, axes, units and rest pose of another program. Files are made on this computer when you ask for them."),
     );
     this.preset.node.hidden = !presets.length;
     this.mannequin.node.hidden = !formats.some((format) => format.mannequin);
+  }
+
+  /** Whose motion the files hold, by index. */
+  setPerson(person) {
+    this.person = person;
+    this.who.textContent = `Files hold ${this.manifest.people[person].label}. Choose somebody else under “Person” above.`;
   }
 
   #update() {

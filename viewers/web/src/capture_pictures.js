@@ -15,6 +15,7 @@ class Film {
     this.most = Math.max(AHEAD + 2, Math.floor(BUDGET / cameras / (width * height * shrunk ** 2 * 4)));
     this.range = [-offset, count - offset]; // frames that it has
     this.kept = new Map(); // frame -> promise of ImageBitmap
+    this.shown = null; // the bitmap that must not be closed
   }
 
   get(frame) {
@@ -25,7 +26,7 @@ class Film {
     for (const [old, gone] of this.kept) {
       if (this.kept.size <= this.most) break;
       this.kept.delete(old);
-      gone.then((bitmap) => bitmap?.close());
+      gone.then((bitmap) => bitmap !== this.shown && bitmap?.close(), () => {});
     }
     return entry;
   }
@@ -60,19 +61,25 @@ export class PictureView {
       this.draw();
       return;
     }
+    if (this.pending) return; // when the one on its way has come, what is wanted then is asked for
+    this.#fetch(frame);
+    if (playing) for (let next = 1; next <= AHEAD; next += 1) this.film.get(frame + next).catch(() => {});
+  }
+
+  #fetch(frame) {
     this.pending = true;
     this.film.get(frame).then(
       (bitmap) => this.#arrived(frame, bitmap),
       () => this.#arrived(frame, null),
     );
-    if (playing) for (let next = 1; next <= AHEAD; next += 1) this.film.get(frame + next).catch(() => {});
   }
 
   #arrived(frame, bitmap) {
-    if (frame !== this.wanted) return;
     Object.assign(this, { frame, image: bitmap, pending: false });
+    this.film.shown = bitmap;
     this.draw();
-    this.onload();
+    if (frame !== this.wanted) this.#fetch(this.wanted);
+    else this.onload();
   }
 
   /** Where the picture lies on the canvas, CSS pixels: { x, y, scale }. */

@@ -1,6 +1,5 @@
 // Keys and terms, in a dialog.
 import { el } from "./dom.js";
-import { WORDS } from "./words.js";
 
 const ALWAYS = [
   ["Space, k", "play, hold"],
@@ -13,13 +12,13 @@ const ALWAYS = [
   ["?", "this"],
 ];
 
-export function openHelp(keys) {
+/** keys: [[key, what it does], ...]; words: what the terms on the page mean. */
+export function openHelp(keys, words) {
   const dialog = el("dialog", { class: "help", "aria-label": "Keys and terms", onclose: () => dialog.remove() },
+    el("button", { class: "close", onclick: () => dialog.close(), autofocus: true }, "Close"), // first: what has the focus is in view
     el("h2", {}, "Keys"),
     el("dl", {}, [...ALWAYS, ...keys].map(([key, text]) => [el("dt", {}, key), el("dd", {}, text)])),
-    el("h2", {}, "Terms"),
-    el("ul", {}, Object.values(WORDS).map((text) => el("li", {}, text))),
-    el("button", { onclick: () => dialog.close(), autofocus: true }, "Close"),
+    words.length ? [el("h2", {}, "Terms"), el("ul", {}, words.map((text) => el("li", {}, text)))] : null,
   );
   document.body.append(dialog);
   dialog.showModal();

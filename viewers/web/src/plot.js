@@ -132,8 +132,8 @@ export class Plot {
         continue;
       }
       const x = this.xOf(per > 1 ? start + per / 2 : start);
-      if (down) pen.lineTo(x, this.#y(low, top));
-      else pen.moveTo(x, this.#y(low, top));
+      if (!down) pen.moveTo(x - 0.75, this.#y(low, top)); // so that a single frame is a dot
+      pen.lineTo(x, this.#y(low, top));
       if (high > low) pen.lineTo(x, this.#y(high, top));
       down = true;
     }

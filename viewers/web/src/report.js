@@ -78,7 +78,10 @@ class Player {
   #connect() {
     const { start, step } = this.manifest.video;
     for (const figure of document.querySelectorAll("[data-frame]")) {
-      const go = () => this.timeline.seek(Number(figure.dataset.frame) / step);
+      const go = () => {
+        this.timeline.seek(Number(figure.dataset.frame) / step);
+        document.getElementById("mocap3d-player").scrollIntoView({ block: "nearest" });
+      };
       figure.tabIndex = 0;
       figure.setAttribute("role", "button");
       figure.addEventListener("click", go);

@@ -11,7 +11,9 @@ import { Rows } from "./source.js";
 import { Stage } from "./stage.js";
 import { MODELS } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { WORDS } from "./words.js";
 
+const NOTES = 3; // that are shown
 const KEYS = [
   ["c, Shift+c", "next camera, the one before"],
   ["v", "look through the camera, and back"],
@@ -54,7 +56,9 @@ class ResultsPage {
     this.timeline = new Timeline(shell.bottom, { onframe: (frame) => this.#onframe(frame), wait: (frame) => !this.#isThere(frame) });
     document.addEventListener("keydown", (event) => this.#key(event));
     shell.onTheme(() => this.draw());
-    if (manifest.notes.length) shell.stage.append(el("ul", { class: "notes" }, manifest.notes.map((note) => el("li", {}, note))));
+    const { notes } = manifest;
+    const told = notes.length > NOTES ? [...notes.slice(0, NOTES), `… and ${notes.length - NOTES} more like these`] : notes;
+    if (notes.length) shell.stage.append(el("ul", { class: "notes" }, told.map((note) => el("li", {}, note))));
     expose(this);
   }
 
@@ -304,7 +308,7 @@ class ResultsPage {
     this.cameraChoice = choice("Camera", [], "", (number) => this.setCamera(Number(number)));
     this.viewChoice = choice("2D joints by", [], "", (number) => this.#chooseView(Number(number)));
     this.viewChoice.node.hidden = true;
-    const help = el("button", { class: "icon", "aria-label": "Keys and terms (?)", "data-tip": "Keys and terms (?)", onclick: () => openHelp(KEYS) }, "?");
+    const help = el("button", { class: "icon", "aria-label": "Keys and terms (?)", "data-tip": "Keys and terms (?)", onclick: () => openHelp(KEYS, Object.values(WORDS)) }, "?");
     this.shell.bar.append(this.subjectChoice.node, this.actionChoice.node, this.cameraChoice.node, this.viewChoice.node);
     this.shell.bar.after(help);
     this.#options();
@@ -362,7 +366,7 @@ class ResultsPage {
       o: () => this.set("layout", state.layout === "over" ? "side" : "over"),
       r: () => this.set("place", state.place === "world" ? "root" : "world"),
       t: () => this.set("trails", !state.trails),
-      "?": () => openHelp(KEYS),
+      "?": () => openHelp(KEYS, Object.values(WORDS)),
     };
     const model = this.models[Number(event.key) - 1];
     if (model) this.setShown(model.number, state.hidden.has(model.number));

@@ -69,7 +69,7 @@ export class ActionsPanel {
   #head(key, content) {
     const sorted = this.sort === key ? (this.down ? "descending" : "ascending") : "none";
     const sign = { none: "", ascending: " ▲", descending: " ▼" }[sorted];
-    return el("th", { "aria-sort": sorted, scope: "col" }, el("button", { class: "sort", "data-sort": key, onclick: () => this.#sortBy(key) }, content, sign));
+    return el("th", { "aria-sort": sorted, scope: "col" }, el("button", { class: "sort", "data-sort": key, "data-tip": typeof content === "string" && key ? content : null, onclick: () => this.#sortBy(key) }, content, sign));
   }
 
   #sortBy(key) {

@@ -46,7 +46,7 @@ export class Legend {
     const box = el("input", { type: "checkbox", checked: !state.hidden.has(model.number), "aria-label": `Show ${model.name}`, onchange: () => page.setShown(model.number, box.checked) });
     const swatch = el("span", { class: "swatch" });
     swatch.style.background = model.colour;
-    const name = el("button", { class: "model", "aria-pressed": String(model.number === state.focus), "data-tip": "Details, the list of the worst and reprojection are of this model", onclick: () => page.setFocus(model.number) }, swatch, model.name);
+    const name = el("button", { class: "model", "aria-pressed": String(model.number === state.focus), "data-tip": `${model.name}: a click shows details, the worst and reprojection of this model`, onclick: () => page.setFocus(model.number) }, swatch, model.name);
     return el("tr", { "data-model": model.number }, el("td", {}, name), el("td", {}, box), el("td", { class: "now" }), SCORES.map(() => el("td", { class: "take" })));
   }
 

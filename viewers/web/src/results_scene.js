@@ -196,7 +196,10 @@ export class ResultsScene {
     for (let t = Math.max(0, state.frame - Math.round(TRAIL_S * page.take.fps)); t <= state.frame; t += 1) {
       const rows = model ? page.frameOf("found", model.number, t) : page.frameOf("truth", null, t);
       const now = rows && this.#placed(rows, model?.number ?? null);
-      if (now && before) for (const j of ends) places.push(...before.subarray(j * 3, j * 3 + 3), ...now.subarray(j * 3, j * 3 + 3));
+      for (const j of now && before ? ends : []) {
+        const step = [...before.subarray(j * 3, j * 3 + 3), ...now.subarray(j * 3, j * 3 + 3)];
+        if (step.every(Number.isFinite)) places.push(...step);
+      }
       before = now;
     }
     trail.geometry.dispose();
@@ -228,8 +231,11 @@ export class ResultsScene {
   #placeLabels() {
     const { state } = this.page;
     const put = (node, at) => {
-      node.hidden = !at;
-      if (at) node.style.transform = `translate(${at[0]}px, ${at[1]}px) translate(-50%, -130%)`;
+      const [width] = this.stage.size;
+      node.hidden = !at || at[0] < 0 || at[0] > width;
+      if (node.hidden) return;
+      const half = (node.half ||= node.offsetWidth / 2); // a name is not cut off by the edge
+      node.style.transform = `translate(${Math.min(Math.max(at[0], half), width - half)}px, ${at[1]}px) translate(-50%, -130%)`;
     };
     for (const node of this.stage.labels.querySelectorAll(".camera")) {
       put(node, this.frusta.visible ? this.stage.toScreen(node.place.x, node.place.y, node.place.z) : null);

@@ -26,7 +26,7 @@ export class Shell {
 
   /** The name of what is shown, in the bar and on the browser's tab. */
   title(name) {
-    this.name.textContent = name;
+    this.name.textContent = this.name.dataset.tip = name;
     document.title = `${name} · mocap3d`;
   }
 

@@ -5,7 +5,7 @@ const DATA_BUDGET = 96 * 2 ** 20; // bytes of rows kept in the page, over all ar
 
 async function fetched(path) {
   const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  if (!answer.ok) throw new Error(answer.status === 422 ? await answer.text() : `${path}: ${answer.status} ${await answer.text()}`);
   return answer;
 }
 

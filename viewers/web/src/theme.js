@@ -1,7 +1,7 @@
 // Colours: dark or light, and the ones that mean something, the same on every page (Okabe and Ito's palette).
 
 export const SIDES = { left: "#d55e00", right: "#0072b2", middle: "#8a8f98" };
-export const MODELS = ["#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#f0e442"];
+export const MODELS = ["#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#b5a51e", "#9a78e0"];
 
 const KEY = "mocap3d-theme";
 

@@ -14,7 +14,7 @@ export class Timeline {
     this.playButton.classList.add("play");
     this.slider = el("input", { type: "range", class: "scrub", min: 0, max: 0, value: 0, step: 1, "aria-label": "Frame", oninput: () => this.seek(Number(this.slider.value)) });
     this.clock = el("output", { class: "clock" });
-    this.number = el("input", { type: "number", class: "frame", min: 0, value: 0, "aria-label": "Frame number", onchange: () => this.seek(Number(this.number.value)) });
+    this.number = el("input", { type: "number", class: "frame", min: 0, value: 0, "aria-label": "Frame number", onchange: () => this.seek(Number(this.number.value)), onkeydown: (event) => event.key === "Enter" && this.number.blur() });
     const speeds = choice("Speed", SPEEDS.map((speed) => [String(speed), `${speed}×`]), "1", (speed) => this.setSpeed(Number(speed)));
     this.speedSelect = speeds.select;
     host.append(
