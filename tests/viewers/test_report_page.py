@@ -85,3 +85,17 @@ def test_on_paper(opened):
     assert not opened.page.locator("#mocap3d-player").is_visible()
     ink = opened.page.locator("h1").first.evaluate("node => getComputedStyle(node).color")
     assert max(int(part) for part in re.findall(r"\d+", ink)) < 64
+
+
+def test_a_long_clip_of_which_the_player_has_every_third_frame(browser_page, tmp_path, monkeypatch):
+    """Catches pictures and plots that count frames as the player does, or the other way around."""
+    monkeypatch.setattr("mocap3d.viewers.report.player._MOST_FRAMES", 10)
+    browser_page.page.goto(write_report(walk(), tmp_path / "long.html").as_uri())
+    browser_page.wait_for("window.mocap3d?.player().drawn > 0")
+    figure = browser_page.page.locator("[data-frame]").nth(1)
+    figure.click()
+    assert frame(browser_page) == round(int(figure.get_attribute("data-frame")) / 3)
+    plot = browser_page.page.locator("svg[data-frames]").first
+    box = plot.bounding_box()
+    plot.click(position={"x": box["width"] - 1, "y": 30})
+    assert frame(browser_page) == 7  # 24 frames, every third
