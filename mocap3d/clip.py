@@ -185,8 +185,8 @@ class Clip:
                 one.motion,
                 support_m=0.0 if one.motion.contacts is None else support_heights_m(one.motion, one.motion.contacts),
                 pose3d=one.pose3d,
-                pose2d=one.pose2d,
-                camera=self.cameras[one.shot],
+                pose2d=one.views or one.pose2d,
+                camera=self.rig if one.views else self.cameras[one.shot],
             )
             for one in self.performances
         )

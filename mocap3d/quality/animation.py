@@ -7,7 +7,7 @@ comes from, is said by the functions of `mocap3d.quality.motion_figures`; what i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -159,8 +159,8 @@ def animation_quality(
     support_m: ArrayLike = 0.0,
     roles: Roles | None = None,
     pose3d: Pose3D | None = None,
-    pose2d: Pose2D | None = None,
-    camera: Camera | None = None,
+    pose2d: Pose2D | Sequence[Pose2D | None] | None = None,
+    camera: Camera | Sequence[Camera] | None = None,
 ) -> AnimationQuality:
     """Judge a motion.
 
@@ -174,8 +174,8 @@ def animation_quality(
         roles: humanoid joint -> joint of the rig; None looks for the humanoid's names. Without roles only bones and
             jerk are known.
         pose3d: the joints that the motion was solved from, in the world, the same frames.
-        pose2d: where the joints were seen, the same frames.
-        camera: that saw them, in the world of the motion.
+        pose2d: where the joints were seen, the same frames; of several cameras what each of them saw, or None.
+        camera: that saw them, in the world of the motion; as many as there are in ``pose2d``.
 
     Raises:
         InputError: no motion, arrays or poses of another number of frames, or roles that do not fit the rig.
@@ -198,7 +198,7 @@ def animation_quality(
     if pose3d is not None:
         found |= _of_solving(places, pose3d)
     if pose2d is not None and camera is not None:
-        found |= _of_picture(places, pose2d, camera)
+        found |= _of_pictures(places, pose2d, camera)
     return AnimationQuality(**found)
 
 
@@ -206,8 +206,8 @@ def points_quality(
     pose: Pose3D,
     *,
     contacts: ArrayLike | None = None,
-    pose2d: Pose2D | None = None,
-    camera: Camera | None = None,
+    pose2d: Pose2D | Sequence[Pose2D | None] | None = None,
+    camera: Camera | Sequence[Camera] | None = None,
 ) -> AnimationQuality:
     """Judge joints that are no motion yet: bones, smoothness, the picture, and feet as far as they slide.
 
@@ -217,8 +217,8 @@ def points_quality(
         pose: joints of any skeleton; one that is not in mocap3d's table, as that of a file of points, has no bones.
             In a camera's frame, which has no horizontal, feet are not judged.
         contacts: (T, 4) which heels and toes stand; None judges them by speed and height.
-        pose2d: where the joints were seen, the same frames.
-        camera: that saw them, in the world of the joints.
+        pose2d: where the joints were seen, the same frames, by one camera or several.
+        camera: that saw them, in the world of the joints; as many as there are in ``pose2d``.
 
     Raises:
         InputError: arrays or poses of another number of frames.
@@ -234,7 +234,7 @@ def points_quality(
         found |= _of_skating(points_m, known, pose)
     if pose2d is not None and camera is not None:
         places = {name: pose.xyz_m[:, names[name]] for name in BODY_JOINTS if name in names}
-        found |= _of_picture(places, pose2d, camera)
+        found |= _of_pictures(places, pose2d, camera)
     return AnimationQuality(**found)
 
 
@@ -314,20 +314,31 @@ def _of_solving(places: Mapping[str, Floats], pose: Pose3D) -> dict[str, Any]:
     return {"fk_error_mm": float(off_mm.mean()), "fk_error_p95_mm": float(np.percentile(off_mm, 95))}
 
 
-def _of_picture(places: Mapping[str, Floats], pose2d: Pose2D, camera: Camera) -> dict[str, Any]:
-    names = [name for name in SAME_EVERYWHERE if name in places and name in pose2d.skeleton.joint_names]
-    if not names:
+def _of_pictures(
+    places: Mapping[str, Floats], seen: Pose2D | Sequence[Pose2D | None], by: Camera | Sequence[Camera]
+) -> dict[str, Any]:
+    poses, cameras = [seen] if isinstance(seen, Pose2D) else seen, [by] if isinstance(by, Camera) else by
+    if len(poses) != len(cameras):
+        raise InputError(f"pose2d and camera must be as many, got {len(poses)} and {len(cameras)}")
+    off_px, off_m = [], []
+    for pose, camera in zip(poses, cameras, strict=True):
+        if pose is None:
+            continue
+        names = [name for name in SAME_EVERYWHERE if name in places and name in pose.skeleton.joint_names]
+        if not names:
+            continue
+        index = [pose.skeleton.index(name) for name in names]
+        world_m = np.stack([places[name] for name in names], axis=1)
+        _check_frames(len(world_m), len(pose), "pose2d")
+        errors = reprojection_errors(camera, world_m, pose.xy_px[:, index], pose.confidence[:, index])
+        off_px.append(errors[0])
+        off_m.append(errors[1])
+    if not sum(map(len, off_px)):
         return {}
-    index = [pose2d.skeleton.index(name) for name in names]
-    world_m = np.stack([places[name] for name in names], axis=1)
-    _check_frames(len(world_m), len(pose2d), "pose2d")
-    off_px, off_m = reprojection_errors(camera, world_m, pose2d.xy_px[:, index], pose2d.confidence[:, index])
-    if not len(off_px):
-        return {}
-    found = {"reprojection_px": float(off_px.mean())}
+    found = {"reprojection_px": float(np.concatenate(off_px).mean())}
     height_m = stature_m(places)
     if height_m is not None:
-        found["reprojection_percent"] = 100 * float(off_m.mean()) / height_m
+        found["reprojection_percent"] = 100 * float(np.concatenate(off_m).mean()) / height_m
     return found
 
 

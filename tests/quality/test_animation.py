@@ -255,6 +255,13 @@ def test_the_picture():
     assert animation_quality(motion, pose2d=pose2d).reprojection_px is None
     with pytest.raises(InputError, match="frames"):
         animation_quality(standing(29), pose2d=pose2d, camera=camera)
+    worse = replace(
+        pose2d, xy_px=pose2d.xy_px + [6.0, 8.0], confidence=pose2d.confidence * (np.arange(30) < 10)[:, None]
+    )
+    several = animation_quality(motion, pose2d=[pose2d, None, worse], camera=[camera] * 3)
+    assert several.reprojection_px == pytest.approx((30 * 5.0 + 10 * 15.0) / 40, abs=1e-9)
+    with pytest.raises(InputError, match="as many, got 3 and 2"):
+        animation_quality(motion, pose2d=[pose2d, None, worse], camera=[camera] * 2)
 
 
 def test_a_rig_that_nobody_knows():
