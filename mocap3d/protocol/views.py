@@ -102,7 +102,7 @@ def plan_views(path: Path, subjects: tuple[str, ...], detector: str, wanted: Ske
     if not cameras:
         raise InputError(
             f"{path} has no views by {detector!r} of {' '.join(subjects)}; {_what_there_is(path, subjects)}. "
-            "Views come with `mocap3d data prepare human36m`"
+            "Views come with `mocap3d data prepare human36m` and `mpi-inf-3dhp`"
         )
     return Views(path=path, detector=detector, wanted=wanted, cameras=cameras, skipped=tuple(skipped))
 
