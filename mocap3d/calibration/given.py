@@ -112,10 +112,16 @@ def check_together(
         raise InputError("floor is 'first' or 'last', of a board in the videos, or 'people'")
     for name, value in (("height_m", above_0("height_m", height_m)), ("distance_m", distance_m)):
         if value is not None and how != "people":
-            raise InputError(f"{name} sets the size where people alone tell it; here it comes from what else was given")
+            raise InputError(
+                f"{name} (`--{name.removesuffix('_m')}`) sets the size where people alone tell it; here the size comes "
+                "from what else was given: leave it out"
+            )
     for name, value in (("fov_deg", fov_deg), ("floor", floor), ("crop", crop)):
         if value is not None and how == "lens":
-            raise InputError(f"{name} has no use where a board tells the lens, and nothing else is looked for")
+            raise InputError(
+                f"{name} (`--{name.removesuffix('_deg')}`) has no use where a lens alone is asked for, as of a single "
+                "video: a board tells it. For a rig give the videos of all cameras, one by one"
+            )
     check_sync(sync, cameras)
 
 

@@ -227,7 +227,8 @@ def _crops(camera: Camera, one: Filmed, word: str | None) -> tuple[tuple[str, Ca
         x, y = (float(part) for part in word.split(","))
     except ValueError:
         raise InputError(
-            f"a crop is 'centre', 'scaled', 'bars', 'find', or two numbers such as '4,0'; got {word!r}"
+            f"a crop is 'centre', 'scaled', 'bars', 'find', or two numbers such as '4,0'; got {word!r}. In Python that "
+            f"of one camera is written as crop={{{one.name!r}: 'find'}}"
         ) from None
     return ((f"from {x:g}, {y:g}", cropped(camera, one.size_wh_px, (x, y))),)
 

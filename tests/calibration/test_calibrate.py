@@ -137,7 +137,7 @@ def test_what_does_not_go_together_is_refused_at_once(films, tmp_path):
         "sync must be": {"sync": "clap"},
         "one start in seconds": {"sync": [0.0]},
         "either fov_deg or lenses": {"fov_deg": 60.0},
-        "height_m sets the size": {"height_m": 1.7, "refine": True},
+        r"height_m .*sets the size": {"height_m": 1.7, "refine": True},
         "people must be": {"people": "others"},
         "how must be": {"how": "guess"},
         "needs board=": {"how": "board"},

@@ -97,10 +97,10 @@ def test_what_one_camera_cannot_have(lens):
         "one camera alone has a lens and no place": {},
         "at least 2 cameras, got 1; one camera has only a lens": {"board": BOARD, "how": "board"},
         "leave out what else": {"board": BOARD, "how": "lens", "lenses": ring(1)},
-        "height_m sets the size": {"board": BOARD, "height_m": 1.7},
-        "floor has no use": {"board": BOARD, "floor": "people"},
-        "fov_deg has no use": {"board": BOARD, "fov_deg": 60.0},
-        "crop has no use": {"board": BOARD, "crop": "centre"},
+        r"height_m .*sets the size": {"board": BOARD, "height_m": 1.7},
+        "floor .*has no use": {"board": BOARD, "floor": "people"},
+        "fov_deg .*has no use": {"board": BOARD, "fov_deg": 60.0},
+        "crop .*has no use": {"board": BOARD, "crop": "centre"},
         "there are no videos": {"given": []},
     }.items():
         with pytest.raises(InputError, match=message):
