@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mocap3d.base.errors import Mocap3dWarning
+from mocap3d.base.errors import InputError, Mocap3dWarning
 from mocap3d.base.shot import Shot
 
 if TYPE_CHECKING:
     from mocap3d.cameras.video import Video
     from mocap3d.detect.people import Detections
 
-__all__ = ["Progress", "Watched", "noted", "watch"]
+__all__ = ["Progress", "Watched", "moving", "noted", "watch"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the step's name, how much is done, and of how much (None: unknown)."""
@@ -35,12 +35,26 @@ class Watched:
         return self.detections[shot.start - first : shot.stop - first]
 
 
+def moving(video: Video) -> Video:
+    """The video, unless it is a single picture.
+
+    Raises:
+        InputError: it is one.
+    """
+    if video.is_picture:
+        raise InputError(
+            f"{video.path} is a single picture; give a video, or a folder of pictures and their rate (--fps)"
+        )
+    return video
+
+
 def watch(video: Video, detector: str, device: str, tell: Progress) -> Watched:
     """Stream the video once; memory holds one picture and the next."""
     from mocap3d.cameras.read_ahead import read_ahead
     from mocap3d.cameras.shots import ShotDetector
     from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
+    moving(video)
     finder, detections = ShotDetector(), []
     detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
     with video:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Video", "open_video"]
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36, 24)
+_PICTURES = ("_pipe", "image2")  # how the names of FFmpeg's readers of pictures end
+_SIDE_DATA_TYPES = 64  # as many as FFmpeg may have; it has 32
 _FOCAL_35MM_KEYS = ("focal_length.35mm_equivalent", "focallengthin35mmfilm", "focal_length_35mm")
 
 
@@ -54,6 +56,7 @@ class Video:
         start_frame: how many frames before the first picture were left out.
         is_uniform: False when the file's frame rate varies, so that pictures are repeated or left out.
         metadata: what the file says about itself, keys as in the file.
+        is_picture: whether the file is a single picture, as a camera for stills takes it.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Video:
     start_frame: int
     is_uniform: bool
     metadata: Mapping[str, str]
+    is_picture: bool = False
     _read: Callable[[int], Generator[NDArray[np.uint8]]] = field(repr=False)
     _begun: list[Generator[NDArray[np.uint8]]] = field(default_factory=list, repr=False)
 
@@ -149,7 +153,9 @@ def open_video(
 def _open_folder(folder: Path, fps: Fraction | None, start: int | str | None, stop: int | str | None) -> Video:
     paths = list_images(folder)
     if fps is None:
-        raise InputError(f"the images in {folder} do not say how fast they follow each other: give fps")
+        raise InputError(
+            f"the images in {folder} do not say how fast they follow each other: give their rate (fps=30; --fps 30)"
+        )
     frames = frame_range(start, stop, fps, len(paths), str(folder))
     height, width = read_image(paths[0]).shape[:2]
     return Video(
@@ -211,6 +217,7 @@ def _open_file(path: Path, rate: Fraction | None, start: int | str | None, stop:
         start_frame=frames.start,
         is_uniform=one_to_one,
         metadata=metadata,
+        is_picture=times.count == 1 and layout.from_picture,
         _read=read,
     )
 
@@ -220,6 +227,7 @@ class _Layout:
     """How decoded frames become upright pictures with square pixels."""
 
     stored_wh_px: tuple[int, int]  # after the pixels were made square, before turning
+    from_picture: bool  # by a reader of pictures, which may also hold several
     turn: NDArray[np.int64]  # (2, 2) [[a, b], [c, d]]: shown x = a x + c y, shown y = b x + d y; entries -1, 0, 1
 
     @property
@@ -246,14 +254,15 @@ def _layout(path: Path) -> _Layout:
         raise FileFormatError("not one picture could be decoded; the file is damaged", path=path)
     with opened(path) as container:
         ratio = video_stream(container, path).sample_aspect_ratio or Fraction(1)
+        from_picture = container.format.name.endswith(_PICTURES)
     if not Fraction(1, 8) <= ratio <= 8:
         raise FileFormatError(f"pixels of {ratio} times their height in width are not believable", path=path)
-    return _Layout((max(1, round(frame.width * ratio)), frame.height), _turn(frame, path))
+    return _Layout((max(1, round(frame.width * ratio)), frame.height), from_picture, _turn(frame, path))
 
 
 def _turn(frame: av.VideoFrame, path: Path) -> NDArray[np.int64]:
     """The display matrix of a frame, as quarter turns and mirrorings."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")  # nine int32; PyAV's types do not say so
+    data: Any = _side_data(frame).get("DISPLAYMATRIX")  # nine int32; PyAV's types do not say so
     if data is None:
         return np.eye(2, dtype=np.int64)
     matrix = np.frombuffer(bytes(data), dtype=np.int32)[:9].reshape(3, 3)[:2, :2] / 65536
@@ -261,6 +270,30 @@ def _turn(frame: av.VideoFrame, path: Path) -> NDArray[np.int64]:
     if not np.array_equal(np.abs(turn).sum(axis=0), [1, 1]) or not np.array_equal(np.abs(turn).sum(axis=1), [1, 1]):
         raise FileFormatError(f"the picture is turned by other than quarter turns: {matrix.tolist()}", path=path)
     return turn
+
+
+def _side_data(frame: av.VideoFrame) -> Mapping[Any, Any]:
+    """What a frame has beside its pixels, of the types that PyAV knows; it fails as a whole over any other (EXIF)."""
+    import av
+    from av.sidedata.sidedata import Type
+
+    try:
+        return frame.side_data
+    except ValueError:
+        pass
+    graph = av.filter.Graph()
+    first = last = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+    )
+    for unknown in set(range(_SIDE_DATA_TYPES)) - {known.value for known in Type}:
+        without = graph.add("sidedata", f"mode=delete:type={unknown}")
+        last.link_to(without)
+        last = without
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    first.push(frame)
+    left = graph.pull()
+    return left.side_data if isinstance(left, av.VideoFrame) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import struct
 import warnings
 from fractions import Fraction
 from pathlib import Path
@@ -163,6 +164,35 @@ def test_every_display_matrix_of_quarter_turns_and_mirrors(tmp_path, write, matr
     assert _corners(next(iter(open_video(path)))) == expected
 
 
+def _jpeg_with_exif(picture, orientation):
+    """A JPEG whose APP1 segment, written by hand, holds one entry: the orientation."""
+    tiff = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x112, 3, 1, orientation, 0)
+    body = b"Exif\0\0" + tiff
+    jpeg = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, "rgb-"), (2, "gr-b"), (3, "-bgr"), (4, "b-rg"), (5, "rbg-"), (6, "br-g"), (7, "-gbr"), (8, "g-rb")],
+)
+def test_pictures_with_exif(tmp_path, orientation, expected):
+    """Catches a traceback over EXIF, which PyAV has no name for, and pictures turned or mirrored wrongly by it."""
+    jpeg = _jpeg_with_exif(_corner_pictures()[0], orientation)
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    with av.open(str(tmp_path / "motion.avi"), "w") as sink:
+        stream = sink.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for index in range(3):
+            packet = av.Packet(jpeg)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, index, index, Fraction(1, 30)
+            sink.mux(packet)
+    for name, count in (("photo.jpg", 1), ("motion.avi", 3)):
+        video = open_video(tmp_path / name)
+        assert (len(list(video)), video.is_picture) == (count, count == 1)
+        assert _corners(next(iter(video))) == expected
+
+
 def test_pixels_become_square(tmp_path, write, grays):
     """Catches people squeezed to 2/3 of their width by an anamorphic file."""
     video = open_video(write(tmp_path / "wide.mp4", grays(3), aspect=Fraction(3, 2)))
@@ -234,7 +264,7 @@ def test_image_folder(tmp_path, grays, number):
     assert (video.fps, video.frame_count, video.size_wh_px) == (Fraction(30000, 1001), 10, (64, 48))
     for picture, expected in zip(got, pictures[2:], strict=True):
         np.testing.assert_array_equal(picture, expected)
-    with pytest.raises(InputError, match="give fps"):
+    with pytest.raises(InputError, match=r"fps=30; --fps 30"):
         open_video(folder)
 
 
