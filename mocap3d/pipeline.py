@@ -28,6 +28,7 @@ from mocap3d.solving import (
     Wanted,
     camera_in_world,
     check_wanted,
+    doubts_of,
     find_world,
     in_world,
     lift_person,
@@ -37,7 +38,7 @@ from mocap3d.solving import (
     solve_person,
 )
 from mocap3d.take import SyncBy
-from mocap3d.watching import Progress, Watched, noted, watch
+from mocap3d.watching import Progress, Watched, moving, noted, watch
 
 __all__ = ["capture"]
 
@@ -125,7 +126,7 @@ def capture(
     tell = progress or (lambda step, done, total: None)
     notes: list[str] = []
     with noted(notes):
-        opened = open_video(video, fps=fps, start=start, stop=stop)
+        opened = moving(open_video(video, fps=fps, start=start, stop=stop))
         camera, lens = choose_lens(cameras, fov_deg, opened)
         watched = watch(opened, detector, device, tell)
     height = DEFAULT_HEIGHT_M if height_m is None else height_m
@@ -196,6 +197,10 @@ def _solve_shots(
     if not performances:
         raise failures[0] if failures else InputError(f"{watched.video.path}: nobody was found in the picture")
     notes += [note for performance in performances for note in notes_of(performance)]
+    for performance in performances:
+        stood = grounds[performance.shot]
+        if stood is not None and not watched.shots[performance.shot].camera_moves:
+            notes += doubts_of(performance, camera_in_world(wanted.camera, stood))
     return performances, grounds
 
 

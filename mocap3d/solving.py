@@ -31,6 +31,7 @@ __all__ = [
     "Wanted",
     "camera_in_world",
     "check_wanted",
+    "doubts_of",
     "find_world",
     "in_world",
     "lift_person",
@@ -45,6 +46,8 @@ Floats = NDArray[np.float64]
 
 DEFAULT_HEIGHT_M = 1.70
 """Stature when nobody says otherwise: between the means of adult women and men (NCD-RisC 2016)."""
+
+_FAR_OFF_PERCENT = 4.0  # of the body's height; 1.3 to 2.9 where the lens is about right, however people move
 
 FootLock = Literal["off", "auto", "strong"]
 
@@ -248,6 +251,26 @@ def notes_of(performance: Performance) -> Iterator[str]:
         )
     for part in performance.unobserved:
         yield f"person {performance.person}: the {part} was not seen and stays at rest"
+
+
+def doubts_of(performance: Performance, camera: Camera) -> Iterator[str]:
+    """A note where the motion is elsewhere in the picture than the person: only a wrong lens makes it so.
+
+    Args:
+        performance: by one camera that stands still; contacts that somebody has changed may move it, too.
+        camera: in the world, as `camera_in_world` has it.
+    """
+    from mocap3d.quality.animation import animation_quality
+
+    if performance.unobserved:  # half a body tells badly where it is
+        return
+    found = animation_quality(performance.motion, pose2d=performance.pose2d, camera=camera)
+    if (found.reprojection_percent or 0.0) > _FAR_OFF_PERCENT:
+        yield (
+            f"person {performance.person}: joints lie {found.reprojection_px:.0f} px from where they were seen, "
+            f"{found.reprojection_percent:.1f} % of the body's height: is the lens right, with a field of view of "
+            f"{camera.fov_deg:.0f} degrees (--fov, or the camera file)?"
+        )
 
 
 def camera_in_world(camera: Camera, ground: Ground) -> Camera:

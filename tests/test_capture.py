@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from videos import LENS, WALK, frames_of_the_walk, write_video
@@ -171,6 +172,27 @@ def test_one_video_is_not_several_cameras():
         mocap3d.capture([WALK, WALK])
     with pytest.raises(mocap3d.InputError, match="at least 2 videos"):
         mocap3d.capture([WALK])
+
+
+def test_a_single_picture_is_no_video(tmp_path):
+    """Catches a photo that is captured as a video of one frame."""
+    photo = tmp_path / "w.png"
+    photo.write_bytes(cv2.imencode(".png", frames_of_the_walk(60, 61)[0])[1].tobytes())
+    with pytest.raises(mocap3d.InputError, match=r"w\.png is a single picture; .*\(--fps\)"):
+        mocap3d.capture(photo)
+
+
+def test_a_rig_for_one_video():
+    """Catches names of Python told to somebody who gave a camera file."""
+    rig = [mocap3d.Camera.from_fov(name, (1552, 536), 60.0) for name in ("a", "b")]
+    with pytest.raises(mocap3d.InputError, match=r"the rig holds 2 cameras \(a, b\); for one video keep the one"):
+        mocap3d.capture(WALK, cameras=rig, stop=2)
+
+
+def test_a_lens_that_cannot_be_is_doubted():
+    """Catches a wrong field of view that succeeds in silence while joints lie far from where they were seen."""
+    with pytest.warns(mocap3d.Mocap3dWarning, match=r"is the lens right, with a field of view of 155 degrees \(--fov"):
+        mocap3d.capture(WALK, fov_deg=155, start=30, stop=60)
 
 
 def test_camera_of_another_size(tmp_path):

@@ -33,6 +33,7 @@ from mocap3d.solving import (
     Standing,
     Wanted,
     camera_in_world,
+    doubts_of,
     find_world,
     in_world,
     lift_person,
@@ -270,7 +271,9 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
     grounds = [ground for _, ground in shots]
     performances = tuple(performance for done, _ in shots for performance in done)
     about_people = {note for one in known.performances for note in _told_of(_as_solved(one), known)}
-    notes = [note for note in known.notes if note not in about_people]
+    doubts = {note: one for one in known.performances for note in _doubts_of(one, known) if note in known.notes}
+    notes = [note for note in known.notes if note not in about_people and note not in doubts]
+    doubted = {(one.shot, one.person) for one in doubts.values()}
     settings = {
         **known.settings,
         "height_m": wanted.height_m,
@@ -282,7 +285,7 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
         settings["height"] = "given"
     if run.lifted:
         settings |= {"lifter_sha256": weights.sha256("lifter"), "device": wanted.device}
-    return replace(
+    made = replace(
         known,
         performances=performances,
         cameras=tuple(
@@ -291,13 +294,19 @@ def _clip(run: _Run, shots: Sequence[tuple[list[Performance], Ground | None]]) -
         ),
         grounds=tuple(grounds),
         settings=settings,
-        notes=(*notes, *(note for one in performances for note in _told_of(one, known))),
     )
+    notes += [note for one in performances for note in _told_of(one, made)]
+    again = [one for one in performances if (one.shot, one.person) in doubted]  # what was changed may have helped
+    return replace(made, notes=(*notes, *(note for one in again for note in _doubts_of(one, made))))
 
 
 def _told_of(performance: Performance, clip: Clip) -> tuple[str, ...]:
     """The notes on a person that solving makes anew; those of several cameras are about how they fit together."""
     return () if clip.rig else tuple(notes_of(performance))
+
+
+def _doubts_of(performance: Performance, clip: Clip) -> tuple[str, ...]:
+    return () if clip.rig else tuple(doubts_of(performance, clip.cameras[performance.shot]))
 
 
 def _as_solved(known: Performance) -> Performance:
