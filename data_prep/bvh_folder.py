@@ -35,6 +35,7 @@ def prepare_bvh(
     joints: Skeleton = LIFTER_20,
     licence: str = "unknown: see where the files came from",
     one_body: bool = False,
+    lenient: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Convert every BVH file below a folder into one motion-data file.
@@ -47,11 +48,12 @@ def prepare_bvh(
         joints: LIFTER_20, or HUMAN36M_17 for files without toes.
         licence: under which the files came.
         one_body: put everybody on the one reference body.
+        lenient: also take files with more rows of numbers than their header says.
         progress: called with (files done, files in all).
 
     Raises:
-        InputError: no BVH files, or a joint that a file does not have.
-        FileFormatError: a file that cannot be read.
+        InputError: no BVH files.
+        FileFormatError: files that cannot be read, or that lack a joint; all of them are named.
     """
     folder = Path(source)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".bvh" and path.is_file())
@@ -65,12 +67,16 @@ def prepare_bvh(
         Group(
             subject=subject,
             actions=tuple(path.stem.lstrip(".") for path in files),
-            convert=partial(_convert, subject, files, joints, licence),
+            convert=partial(_convert, subject, files, joints, licence, lenient),
         )
         for subject, files in sorted(by_subject.items())
     ]
     origin = begun_with("BVH", source, joints=joints.name, licence=licence)
-    return write_groups(Path(out), groups, origin, one_body=one_body, progress=progress)
+    try:
+        return write_groups(Path(out), groups, origin, one_body=one_body, progress=progress)
+    except FileFormatError:
+        _name_all(paths, folder, joints, lenient)
+        raise
 
 
 def _subject(folder: Path, path: Path) -> str:
@@ -78,17 +84,38 @@ def _subject(folder: Path, path: Path) -> str:
     return "-".join(parts).lstrip(".") or "unnamed"
 
 
-def _convert(subject: str, paths: Sequence[Path], joints: Skeleton, licence: str) -> list[MotionSequence]:
+def _name_all(paths: Sequence[Path], folder: Path, joints: Skeleton, lenient: bool) -> None:
+    """Read every file after one of them has failed, so that the user is told all that are like it at once."""
+    bad = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Mocap3dWarning)
+        for path in paths:
+            try:
+                _read(path, joints, lenient)
+            except InputError as error:
+                bad.append(str(error))
+    if bad:
+        advice = f"{len(bad)} of {len(paths)} files cannot be used; mend them, or move them out of {folder}"
+        raise FileFormatError("\n  ".join([advice, *bad]))
+
+
+def _read(path: Path, joints: Skeleton, lenient: bool) -> tuple[BodyJoints, Fraction]:
+    motion = read_bvh(path, lenient=lenient)
+    try:
+        return body_joints(motion, joints), motion.fps
+    except InputError as error:
+        raise FileFormatError(str(error), path=path) from None
+
+
+def _convert(
+    subject: str, paths: Sequence[Path], joints: Skeleton, licence: str, lenient: bool
+) -> list[MotionSequence]:
     """All takes of one subject: they share the correction of the gaze."""
     takes, kinds = [], set()
     for path in paths:
-        motion = read_bvh(path)
-        try:
-            body = body_joints(motion, joints)
-        except InputError as error:
-            raise FileFormatError(str(error), path=path) from None
+        body, fps = _read(path, joints, lenient)
         kinds.add(f"{body.convention}, 1 unit = 1 {body.unit}")
-        takes.append((path, motion.fps, drop_t_pose(body, float(motion.fps), joints)))
+        takes.append((path, fps, drop_t_pose(body, float(fps), joints)))
     told = f"{subject}: taken as names of {'; of '.join(sorted(kinds))}"
     warnings.warn(told, Mocap3dWarning, stacklevel=2)
     pitch_rad = gaze_correction_rad(np.concatenate([body.world_from_head for *_, body in takes]))

@@ -11,6 +11,7 @@ import typer
 
 from mocap3d.base.errors import InputError
 from mocap3d.base.skeletons import skeleton_named
+from mocap3d.cli._inputs import LenientOption
 from mocap3d.cli._outputs import prove_writable
 from mocap3d.cli._progress import progress
 
@@ -37,6 +38,7 @@ def data_prepare(
     ] = False,
     licence: Annotated[str | None, typer.Option(help="Licence of a folder of BVH files, kept with the data.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Take what is there, even if files are missing.")] = False,
+    lenient: LenientOption = False,
     detect: Annotated[
         str | None, typer.Option(help="Also look for people in the videos, with movenet_thunder or movenet_lightning.")
     ] = None,
@@ -51,6 +53,7 @@ def data_prepare(
         "one_body": one_body or None,
         "licence": licence,
         "partial": partial or None,
+        "lenient": lenient or None,
         "detect": detect,
     }
     given = {key: value for key, value in options.items() if value is not None}

@@ -86,6 +86,23 @@ def test_an_interrupted_run_goes_on(folder, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_all_bad_files_are_told_and_lenient_takes_them(folder, tmp_path):
+    """Catches a run that stops at one bad file after the other, and advice of an option that there is not."""
+    (folder / "ann" / "run.bvh").write_text("nothing")
+    surplus = [folder / "ann" / "walk.bvh", folder / "studio" / "bob" / "run.bvh"]
+    for path in surplus:
+        path.write_text(path.read_text().replace("Frames: 2", "Frames: 1"))
+    with pytest.raises(FileFormatError, match=r"3 of 4 files cannot be used; .*move them out of") as caught:
+        prepare_bvh(folder, tmp_path / "o.h5")
+    assert all(str(path) in str(caught.value) for path in (*surplus, folder / "ann" / "run.bvh"))
+    assert "--lenient" in str(caught.value)
+    (folder / "ann" / "run.bvh").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Mocap3dWarning)
+        out = prepare_bvh(folder, tmp_path / "o.h5", lenient=True)
+    assert [len(sequence.xyz_m) for sequence in read_sequences(out)] == [2, 2, 2]
+
+
 def test_one_body(folder, tmp_path):
     """Catches an option that is accepted and forgotten."""
     sequence = next(read_sequences(prepare_bvh(folder, tmp_path / "o.h5", one_body=True)))
