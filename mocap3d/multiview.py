@@ -28,7 +28,7 @@ from mocap3d.base.shot import Shot
 from mocap3d.clip import Clip, Performance
 from mocap3d.solving import DEFAULT_HEIGHT_M, FootLock, Sight, Standing, Wanted, perform, solve_person
 from mocap3d.take import SyncBy, Take, each_once, on_one_clock, sharpened, starts_of, tracks_of
-from mocap3d.watching import Progress, noted, watch
+from mocap3d.watching import Progress, moving, noted, watch
 
 if TYPE_CHECKING:
     from mocap3d.cameras.video import Video
@@ -93,7 +93,7 @@ def capture_views(
     tell = progress or (lambda step, done, total: None)
     notes: list[str] = []
     with noted(notes):
-        opened = [open_video(video, fps=fps, start=start, stop=stop) for video in videos]
+        opened = [moving(open_video(video, fps=fps, start=start, stop=stop)) for video in videos]
         rig = rig_of(rig_given, opened)
         seen = [
             tracks_of(watch(video, detector, device, tell), camera, notes)
@@ -185,17 +185,28 @@ def rig_of(cameras: str | os.PathLike[str] | Sequence[Camera], videos: Sequence[
         )
     for camera, video in zip(found, videos, strict=True):
         if camera.size_wh_px != video.size_wh_px:
-            raise InputError(
-                f"camera {camera.name!r} is for pictures of {'x'.join(map(str, camera.size_wh_px))}, "
-                f"{Path(video.path).name} has {'x'.join(map(str, video.size_wh_px))}: say how they were cropped and "
-                "refine the rig (`mocap3d calibrate VIDEOS --lenses RIG --refine pose --crop find`), or calibrate with "
-                "such pictures"
-            )
+            raise InputError(_other_size(camera, video, strangers=named.keys().isdisjoint(stems), stems=stems))
     places = np.stack([camera.world_from_cam[:3, 3] for camera in found])
     for n in range(1, len(found)):
         if np.linalg.norm(places[:n] - places[n], axis=1).min() < 0.01:
             raise InputError(f"camera {found[n].name!r} stands where another one does: depth needs different places")
     return found
+
+
+def _other_size(camera: Camera, video: Video, *, strangers: bool, stems: Sequence[str]) -> str:
+    """What to say of pictures of another size: of another rig, or cropped or scaled."""
+    (wide, high), (wide_px, high_px) = camera.size_wh_px, video.size_wh_px
+    differ = f"camera {camera.name!r} is for pictures of {wide}x{high}, {Path(video.path).name} has {wide_px}x{high_px}"
+    part = wide_px <= wide and high_px <= high
+    if strangers and not part and wide_px * high != high_px * wide:
+        return (
+            f"these cameras ({camera.name} ...) are not of these videos ({stems[0]} ...): no name matches and the "
+            f"pictures differ in size: {differ}"
+        )
+    return (
+        f"{differ}: say how they were cropped and refine the rig (`mocap3d calibrate VIDEOS --lenses RIG --refine pose "
+        "--crop find`), or calibrate with such pictures"
+    )
 
 
 def _matched(take: Take) -> Views:
@@ -211,16 +222,21 @@ def _in_several(people: Views, cameras: Sequence[Camera], notes: list[str]) -> V
 
     real = without_reflections(people, cameras)
     if len(real) < len(people):
-        notes.append(f"{len(people) - len(real)} reflections of people are left out")
+        notes.append(_counted(len(people) - len(real), "reflection of a person is", "reflections of people are"))
     several = [views for views in real if sum(pose is not None for pose in views) >= 2]
     if len(several) < len(real):
-        notes.append(f"{len(real) - len(several)} people were seen by one camera only and are left out")
+        alone = "seen by one camera only and"
+        notes.append(_counted(len(real) - len(several), f"person was {alone} is", f"people were {alone} are"))
     if not several:
         raise InputError(
             "nobody is seen by two cameras alike: do the cameras belong to these videos, in this order and in metres, "
             "and are the videos of one moment (`mocap3d sync`), and none of them mirrored?"
         )
     return several
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more} left out"
 
 
 def _perform(

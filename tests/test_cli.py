@@ -20,6 +20,7 @@ from mocap3d.base.errors import InputError
 from mocap3d.cli import app, main
 from mocap3d.cli._capture import _DETECTORS
 from mocap3d.cli._inputs import name_of
+from mocap3d.cli._outputs import _without_mesh
 from mocap3d.detect.networks import NETWORKS
 from mocap3d.output.gltf import read_glb_character
 
@@ -101,6 +102,7 @@ def test_wrong_usage_is_exit_code_2(arguments, capsys):
         ("--detector", "eyes"),
         ("--height", "0"),
         ("--height", "17"),
+        ("--height", "tall"),
         ("--fov", "0.5"),
         ("--fov", "180"),
         ("--camera-tilt", "100"),
@@ -116,6 +118,43 @@ def test_a_choice_that_there_is_not(option, value, tmp_path, capsys, monkeypatch
     code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / "a.bvh", option, value, *onto)
     assert code == 2
     assert option in errors
+
+
+@pytest.mark.parametrize(("value", "advice"), [("168", "metres, such as 1.68"), ("1,68", "write a point, 1.68")])
+def test_a_height_in_another_notation(value, advice, tmp_path, capsys):
+    """Catches "Input should be less than or equal to 3", which says nothing of metres."""
+    code, _, errors = run(capsys, "capture", WALK, "-o", tmp_path / "a.bvh", "--height", value)
+    assert code == 2
+    assert advice in errors
+
+
+def test_a_video_is_no_motion(tmp_path, capsys):
+    """Catches a list of extensions for somebody who renders, views or converts a video without capturing it."""
+    for command in (["render", WALK, "-o", tmp_path / "a.mp4"], ["view", WALK], ["convert", WALK, tmp_path / "a.glb"]):
+        code, _, errors = run(capsys, *command)
+        assert code == 1
+        assert f"capture it first (`mocap3d capture {WALK} -o walk.bvh" in errors
+
+
+def test_a_mesh_that_no_file_holds(tmp_path, capsys):
+    """Catches --mesh that is ignored in silence."""
+    look = {"mesh": True}
+    (note,) = _without_mesh([Path("w.bvh")], look)
+    assert ".bvh holds no mannequin" in note
+    assert {".fbx,", ".glb,", ".usd,"} <= set(note.split())
+    assert not list(_without_mesh([Path("w.bvh"), Path("w.glb")], look))
+    assert not list(_without_mesh([Path("w.bvh")], {"mesh": False}))
+
+
+def test_a_folder_that_is_no_video(tmp_path, capsys):
+    """Catches "no images" told of a folder that should hold videos, and of one of stages."""
+    code, _, errors = run(capsys, "capture", tmp_path, "-o", tmp_path / "a.bvh")
+    assert code == 1
+    assert "holds no videos (.3gp" in errors
+    (tmp_path / "record.npz").touch()
+    code, _, errors = run(capsys, "info", tmp_path)
+    assert code == 1
+    assert f"mocap3d solve {tmp_path}" in errors
 
 
 def test_the_detectors_that_there_are():

@@ -159,6 +159,8 @@ def test_demo_runs_where_torch_cannot_be_imported(tmp_path):
         [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    printed = [Path(line) for line in done.stdout.splitlines()]
+    *files, last = done.stdout.splitlines()
+    printed = [Path(line) for line in files]
+    assert last == f"open {printed[3]} in a browser, or: mocap3d view {printed[0]}"
     assert [path.suffix for path in printed] == [".bvh", ".fbx", ".glb", ".html"]
     assert all(path.stat().st_size > 10_000 for path in printed)

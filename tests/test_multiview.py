@@ -50,7 +50,12 @@ def filmed(monkeypatch):
         def open_video(path, **_):
             frames, _, size = stories[Path(path).name]
             return SimpleNamespace(
-                path=Path(path), size_wh_px=size, fps=Fraction(30), frame_count=len(frames), start_frame=0
+                path=Path(path),
+                size_wh_px=size,
+                fps=Fraction(30),
+                frame_count=len(frames),
+                start_frame=0,
+                is_picture=False,
             )
 
         def watch(video, *_):
@@ -193,6 +198,24 @@ def test_what_cannot_be_one_take_is_refused(filmed, tmp_path):
     for sync in ("none", "motion"):
         with pytest.raises(InputError, match="two cameras must see somebody; people were found by none of them"):
             capture(filmed(cameras, []), sync=sync)
+
+
+def test_cameras_of_another_rig(filmed):
+    """Catches advice on crops for cameras that have nothing to do with the videos, and none of it for those cropped."""
+    cameras, people = ring(2), walkers(1, seconds=1.0)
+    videos = filmed(cameras, people)
+    upright = tuple(replace(camera, name=f"c_{camera.name}", size_wh_px=(720, 1280)) for camera in cameras)
+    with pytest.raises(InputError, match=r"these cameras \(c_cam0 \.\.\.\) are not of these videos \(cam0 \.\.\.\)"):
+        mocap3d.capture(videos, cameras=upright, sync="none")
+    larger = tuple(replace(camera, size_wh_px=(4000, 3000)) for camera in upright)
+    with pytest.raises(InputError, match="cropped"):
+        mocap3d.capture(videos, cameras=larger, sync="none")
+
+
+def test_one_who_is_left_out_is_one_person():
+    """Catches "1 people were seen"."""
+    assert multiview._counted(1, "person is", "people are") == "1 person is left out"
+    assert multiview._counted(2, "person is", "people are") == "2 people are left out"
 
 
 def test_cameras_that_saw_nothing_in_common_are_not_synchronised(filmed):

@@ -12,7 +12,12 @@ from typing import Any, Final
 
 from mocap3d.base.errors import FileFormatError, InputError
 
-__all__ = ["atomic_path", "read_toml"]
+__all__ = ["VIDEO_SUFFIXES", "atomic_path", "read_toml"]
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp"}
+)
+"""How the names of videos end; others may be videos, too."""
 
 _LARGEST_TOML: Final = 1_000_000  # bytes: nobody writes more by hand
 

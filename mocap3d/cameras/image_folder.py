@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap3d.base.errors import FileFormatError, InputError
+from mocap3d.base.files import VIDEO_SUFFIXES
 
 __all__ = ["list_images", "read_image", "read_images"]
 
+_RECORD = "record.npz"  # of a folder that `mocap3d capture --keep-stages` writes
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
@@ -24,8 +26,21 @@ def list_images(folder: Path) -> list[Path]:
     """
     paths = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
     if not paths:
-        raise InputError(f"the folder {folder} holds no images ({' '.join(sorted(_SUFFIXES))})")
+        raise InputError(_without_images(folder))
     return sorted(paths, key=lambda path: (_natural(path.name), path.name))
+
+
+def _without_images(folder: Path) -> str:
+    """What a folder is instead."""
+    if (folder / _RECORD).is_file():
+        return (
+            f"{folder} is a folder of --keep-stages: look at it with `mocap3d view {folder}`, solve it again with "
+            f"`mocap3d solve {folder}`"
+        )
+    images = f"no images ({' '.join(sorted(_SUFFIXES))})"
+    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in folder.iterdir()):
+        return f"the folder {folder} holds videos, but {images}"
+    return f"the folder {folder} holds no videos ({' '.join(sorted(VIDEO_SUFFIXES))}) and {images}"
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

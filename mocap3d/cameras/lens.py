@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mocap3d.base.camera import Camera
@@ -48,8 +49,14 @@ def choose_lens(
         found = read_cameras(cameras)
     else:
         found = tuple(cameras)
-    if len(found) != 1 or not isinstance(found[0], Camera):
-        raise InputError(f"cameras must be a camera file, a Camera, or a sequence of one Camera, got {len(found)}")
+    if not found or not all(isinstance(camera, Camera) for camera in found):
+        raise InputError(f"cameras must be a camera file, a Camera, or a sequence of one Camera, got {cameras!r}")
+    if len(found) > 1:
+        what = Path(cameras).name if isinstance(cameras, (str, os.PathLike)) else "the rig"
+        raise InputError(
+            f"{what} holds {len(found)} cameras ({', '.join(camera.name for camera in found)}); for one video keep the "
+            "one it was filmed with, for several videos give all of them (--cameras)"
+        )
     if found[0].size_wh_px != video.size_wh_px:
         raise InputError(
             f"camera {found[0].name!r} is for pictures of {found[0].size_wh_px}, the video has {video.size_wh_px}"

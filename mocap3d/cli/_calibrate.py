@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mocap3d.base.errors import CalibrationError, InputError, Mocap3dWarning
-from mocap3d.cli._inputs import check_choice, check_positive
+from mocap3d.cli._inputs import check_choice, check_positive, metres
 from mocap3d.cli._outputs import prove_writable
 from mocap3d.cli._progress import progress
 from mocap3d.cli._sync import starts_of_option
@@ -55,7 +55,7 @@ def calibrate(
     no_people: Annotated[
         bool, typer.Option("--no-people", help="Do not look for people, who judge the cameras.")
     ] = False,
-    height: Annotated[float | None, typer.Option(min=0.3, max=3, help="Height of the people in metres.")] = None,
+    height: Annotated[float | None, typer.Option(parser=metres, metavar="METRES", help="Height of the people.")] = None,
     distance: Annotated[
         str | None, typer.Option(help="How far two cameras are apart, such as left,right,3.25 (metres).")
     ] = None,

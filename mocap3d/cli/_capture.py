@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError, Mocap3dWarning
-from mocap3d.cli._inputs import about, check_choice, check_positive, find_videos, frame_range
+from mocap3d.cli._inputs import HeightOption, about, check_choice, check_positive, find_videos, frame_range
 from mocap3d.cli._onto import BoneMapOption, OntoOption, RootOption
 from mocap3d.cli._outputs import (
     FootLockOption,
@@ -57,9 +57,7 @@ def capture(
         float | None,
         typer.Option(min=1, max=170, help="Degrees that the longer side of the picture shows; else metadata, else 60."),
     ] = None,
-    height: Annotated[
-        float | None, typer.Option(min=0.3, max=3, help="Height of the person in metres; else 1.70.")
-    ] = None,
+    height: HeightOption = None,
     camera_tilt: Annotated[
         float | None, typer.Option(min=-89, max=89, help="Degrees that the camera looks down, if measured.")
     ] = None,
@@ -145,6 +143,8 @@ def demo(
         prove_writable(target)
     options = {"cameras": examples.path("walk.toml"), "height_m": 1.65}
     _capture_one(job, options, look_of(preset=None, mesh=True, together=False), as_json=as_json)
+    if not as_json:
+        print(f"open {job.report} in a browser, or: mocap3d view {targets[0]}")
 
 
 def _capture_one(job: Job, options: dict[str, Any], look: dict[str, Any], *, as_json: bool) -> None:

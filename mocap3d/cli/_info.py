@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mocap3d.base.errors import InputError, Mocap3dError
-from mocap3d.cli._inputs import VIDEO_SUFFIXES, LenientOption, UnitOption, UpOption, about, reading_options
+from mocap3d.base.files import VIDEO_SUFFIXES
+from mocap3d.cli._inputs import LenientOption, UnitOption, UpOption, about, reading_options
 
 if TYPE_CHECKING:
     from mocap3d.base.motion import Motion

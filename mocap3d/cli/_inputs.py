@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.files import VIDEO_SUFFIXES
 
 __all__ = [
-    "VIDEO_SUFFIXES",
+    "HeightOption",
     "LenientOption",
     "UnitOption",
     "UpOption",
@@ -24,10 +25,28 @@ __all__ = [
     "check_positive",
     "find_videos",
     "frame_range",
+    "metres",
     "name_of",
     "reading_options",
 ]
 
+
+def metres(text: str) -> float:
+    """The height of a person, between 0.3 and 3 m; for options."""
+    try:
+        height_m = float(text)
+    except ValueError:
+        number = text.replace(",", ".")
+        hint = f"write a point, {number}" if re.fullmatch(r"\d+\.\d+", number) else "give metres, such as 1.68"
+        raise typer.BadParameter(f"{text!r} is no number; {hint}") from None
+    if not 0.3 <= height_m <= 3:
+        raise typer.BadParameter(f"{text} is not between 0.3 and 3; give metres, such as 1.68")
+    return height_m
+
+
+HeightOption = Annotated[
+    float | None, typer.Option(parser=metres, metavar="METRES", help="Height of the person; else 1.70.")
+]
 UnitOption = Annotated[float | None, typer.Option(help="Metres per unit of the file read, where it does not say.")]
 UpOption = Annotated[
     str | None, typer.Option(help="Axis that points up in the file read, where it does not say: Y or Z.")
@@ -35,8 +54,6 @@ UpOption = Annotated[
 LenientOption = Annotated[
     bool, typer.Option("--lenient", help="Read files that contradict themselves (a BVH with more rows than it says).")
 ]
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp"})
 
 
 def find_videos(inputs: Sequence[Path]) -> tuple[list[Path], bool]:

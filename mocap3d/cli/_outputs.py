@@ -132,9 +132,16 @@ def save_clip(clip: Clip, job: Job, look: Mapping[str, Any], written: set[Path],
     if not quiet:
         if files:
             print(*files, sep="\n", flush=True)
-        for line in _told(clip):
+        for line in (*_without_mesh(job.targets, look), *_told(clip)):
             print(line, file=sys.stderr)
     return {**clip.summary(), "files": [str(path) for path in files]}
+
+
+def _without_mesh(targets: Sequence[Path], look: Mapping[str, Any]) -> Iterator[str]:
+    """A note where --mesh has no effect; of several formats it is for those that can."""
+    if look["mesh"] and not any(map(carries_mesh, targets)):
+        names = [extension for extension in extensions() if carries_mesh(f"a{extension}")]
+        yield f"note: {targets[0].suffix} holds no mannequin (--mesh); {', '.join(names)} do"
 
 
 def look_of(

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from mocap3d.base.errors import InputError
+from mocap3d.base.files import VIDEO_SUFFIXES
 from mocap3d.base.mesh import SkinnedMesh, joined
 from mocap3d.base.motion import Motion
 from mocap3d.base.motion_edits import resampled, together
@@ -92,8 +93,7 @@ def has_option(verb: str, path: str | os.PathLike[str], name: str) -> bool:
     Raises:
         InputError: no format has this extension.
     """
-    known = _FORMATS if verb == "read" else extensions()
-    return name in signature(_function(verb, _extension(path, known))).parameters
+    return name in signature(_function(verb, _extension(verb, path))).parameters
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Motion | Pose3D:
@@ -111,7 +111,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> Motion | Pose3D:
         FileFormatError: the file does not hold what its format promises.
         MissingExtraError: an optional package is needed for this format.
     """
-    extension = _extension(path, _FORMATS)
+    extension = _extension("read", path)
     return _checked("read", extension, options)(path, **options)  # type: ignore[no-any-return]
 
 
@@ -139,7 +139,7 @@ def write(
             fit the motion, or the file cannot be written.
         MissingExtraError: an optional package is needed for this format.
     """
-    extension = _extension(path, extensions())
+    extension = _extension("write", path)
     if mesh is not False:
         options["mesh"] = mesh
     writer = _checked("write", extension, options)
@@ -177,11 +177,18 @@ def _mannequins(rigs: Sequence[Rig], worn: Preset | None, *, several: bool) -> S
     return joined(bodies, first.tolist()) if several else bodies[0]
 
 
-def _extension(path: str | os.PathLike[str], known: Any) -> str:
-    extension = Path(path).suffix.lower()
-    if extension not in known:
-        raise InputError(f"{path}: unknown extension {extension!r}; known are {', '.join(sorted(known))}")
-    return extension
+def _extension(verb: str, path: str | os.PathLike[str]) -> str:
+    """The extension of a file that is read or written, if a format has it."""
+    known = sorted(_FORMATS) if verb == "read" else extensions()
+    extension, stem = Path(path).suffix.lower(), Path(path).stem
+    if extension in known:
+        return extension
+    hint = ""
+    if extension in VIDEO_SUFFIXES and verb == "read":
+        hint = f"; it is a video: capture it first (`mocap3d capture {path} -o {stem}.bvh --keep-stages {stem}-stages`)"
+    elif extension in VIDEO_SUFFIXES:
+        hint = "; `mocap3d render` makes movies"
+    raise InputError(f"{path}: unknown extension {extension!r}; known are {', '.join(known)}{hint}")
 
 
 def _checked(verb: str, extension: str, options: dict[str, Any]) -> Callable[..., Any]:

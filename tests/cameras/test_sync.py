@@ -169,7 +169,7 @@ def test_reads_sound_from_videos(tmp_path: Path) -> None:
     assert found.confidence[2] > 0.9
     assert np.isnan(found.offsets_s[1])
     assert read_sound(tmp_path / "silent.mp4") is None
-    with pytest.raises(InputError, match="have sound"):
+    with pytest.raises(InputError, match=r"only 1 of 2 videos has sound \(a\.mp4\): synchronise"):
         sync_audio([tmp_path / "a.mp4", tmp_path / "silent.mp4"])
 
 

@@ -48,7 +48,9 @@ def open_capture(path: Path, *, videos: Sequence[Path] = ()) -> CaptureShow | Mo
         folder = path if path.is_dir() else path.parent
         record = path / _RECORD if path.is_dir() else path
         if not record.is_file():
-            raise mocap3d.InputError(f"{path} is no folder that capture --keep-stages has written: no {_RECORD} in it")
+            raise mocap3d.InputError(
+                f"{path} is no folder that capture --keep-stages has written: no {_RECORD} in it; name a file in it"
+            )
         return CaptureShow(read_record(record).clip, videos=videos, near=folder)
     if videos:
         raise mocap3d.InputError(f"{path} is no capture: it has no video")

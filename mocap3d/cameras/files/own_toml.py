@@ -49,12 +49,15 @@ def parse_toml(source: Source) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
-        FileFormatError: not TOML.
+        FileFormatError: not TOML, the last format that is tried.
     """
     try:
         return tomllib.loads(source.text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:  # ValueError: an integer of 5000 digits
-        raise source.error(f"not a TOML file: {error}") from error
+        named_so = source.path.suffix.lower() == ".toml"
+        what = "not a TOML file" if named_so else "not a camera file of any format that is known (docs/formats.md)"
+        reason = str(error).removeprefix(f"{source.path}: ")
+        raise source.error(f"{what}: {reason}") from error
 
 
 def is_own(table: Mapping[str, Any]) -> bool:
@@ -77,6 +80,11 @@ def own_text(cameras: Sequence[Camera]) -> str:
 
 
 def _cameras(table: Mapping[str, Any]) -> tuple[Camera, ...]:
+    if "video" in table and "camera" not in table:
+        raise InputError(
+            "no camera file: it says when each video began, as `mocap3d sync` writes it; give it as --sync, and as "
+            "cameras a file of `mocap3d calibrate`"
+        )
     _check_keys("the file", table, {"version", "camera"})
     if table.get("version") != _VERSION:
         raise InputError(f"must say version = {_VERSION}, got {table.get('version')!r}")

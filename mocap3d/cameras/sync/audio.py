@@ -49,7 +49,8 @@ def sync_audio(videos: Sequence[str | os.PathLike[str]], *, max_offset_s: float 
     sounds = [read_sound(video) for video in videos]
     heard = [c for c, sound in enumerate(sounds) if sound is not None]
     if len(heard) < 2:
-        raise InputError(f"{len(heard)} of {len(videos)} videos have sound: synchronise them by the motion instead")
+        only = f"only 1 of {len(videos)} videos has sound ({Path(videos[heard[0]]).name})" if heard else ""
+        raise InputError(f"{only or 'none of the videos has sound'}: synchronise them by the motion instead")
     pairs = []
     for a, b in itertools.combinations(heard, 2):
         first, second = sounds[a], sounds[b]

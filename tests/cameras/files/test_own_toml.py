@@ -98,6 +98,19 @@ def test_what_is_wrong_is_said(tmp_path, body, message):
     assert str(caught.value).startswith(str(tmp_path / "rig.toml"))
 
 
+def test_what_is_no_camera_file_is_told_for_what_it_is(tmp_path):
+    """Catches "unknown key 'video'" for a file of sync, and a motion or a video that is no TOML but names it twice."""
+    with pytest.raises(FileFormatError, match=r"no camera file: .*`mocap3d sync`.* --sync"):
+        read_cameras(_write(tmp_path, '[[video]]\nname = "a"\noffset_s = 0.0', head="version = 1\n"))
+    for name, data, reason in (("a.bvh", b"HIERARCHY\n", "line 1"), ("a.mp4", b"\0\0\0\xffftyp", "not a text file")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(
+            FileFormatError, match=rf"not a camera file of any format that is known.*{reason}"
+        ) as caught:
+            read_cameras(tmp_path / name)
+        assert str(caught.value).count(name) == 1
+
+
 def test_other_files_are_refused(tmp_path):
     """Catches a calibration file of another program read as zero cameras."""
     with pytest.raises(FileFormatError, match="version = 1"):
