@@ -183,6 +183,8 @@ def _of_person(motion: Motion) -> dict[str, Any]:
     if (doubt := _doubt(motion, roles, height_m)) is not None:
         notes.append(doubt)
     facts: dict[str, Any] = {} if height_m is None else {"height_m": round(height_m, 3)}
+    if roles:  # which NPZ, HDF5 and JSON hold; found anew, they are not those that a capture held
+        facts["contacts"] = "found in the motion" if motion.contacts is None else "of the file"
     return facts | {"quality": quality.as_dict()} | ({"notes": notes} if notes else {})
 
 
