@@ -54,7 +54,6 @@ def watch(video: Video, detector: str, device: str, tell: Progress) -> Watched:
     from mocap3d.cameras.shots import ShotDetector
     from mocap3d.detect.people import DetectorSettings, PeopleDetector
 
-    moving(video)
     finder, detections = ShotDetector(), []
     detect = PeopleDetector(fps=video.fps, device=device, settings=DetectorSettings(network=detector))
     with video:

@@ -15,7 +15,7 @@ from mocap3d.base.files import atomic_path, read_toml
 from mocap3d.calibration.names import names_of
 from mocap3d.calibration.seen import told_as
 from mocap3d.take import each_once, tracks_of
-from mocap3d.watching import Progress, noted, watch
+from mocap3d.watching import Progress, moving, noted, watch
 
 __all__ = ["Started", "read_starts", "synchronise"]
 
@@ -122,7 +122,7 @@ def synchronise(
     else:
         tell = progress or (lambda step, done, total: None)
         with noted(notes):
-            opened = [open_video(path) for path in paths]
+            opened = [moving(open_video(path)) for path in paths]
             seen = [
                 tracks_of(
                     watch(video, detector, device, told_as(name, tell)),

@@ -19,6 +19,8 @@ from mocap3d.watching import Watched
 class Unseen(SimpleNamespace):
     """A video without pictures."""
 
+    is_picture = False
+
     def __enter__(self):
         return self
 
