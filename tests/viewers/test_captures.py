@@ -77,8 +77,9 @@ def test_the_served_picture_is_the_readers_frame(show):
 
 
 def test_pictures_of_several_cameras_are_of_one_moment(several):
-    """Catches offsets of cameras that are forgotten, or taken with the wrong sign."""
+    """Catches offsets of cameras that are forgotten, or taken with the wrong sign, and a take named after one video."""
     show = CaptureShow(several)
+    assert show.name == f"{Path(several.settings['videos'][0]).name} and {len(OFFSETS_S) - 1} more"
     for camera, late_s in enumerate(OFFSETS_S):
         gray = decoded(show.picture(str(camera), 45)).mean()
         assert round(gray / GRAY_STEP) == 45 - round(late_s * 30)

@@ -30,7 +30,7 @@ from mocap3d.quality.animation import FIGURES, AnimationQuality, animation_quali
 from mocap3d.quality.bodies import has_limbs
 from mocap3d.quality.series import animation_series, points_series, reprojection_series_px
 
-__all__ = ["Person", "arrays_of", "facts_of", "people_of_clip", "people_of_file", "places_of", "series_of"]
+__all__ = ["Person", "arrays_of", "facts_of", "people_of_clip", "people_of_file", "places_of", "series_of", "title_of"]
 
 Floats = NDArray[np.float64]
 
@@ -91,6 +91,11 @@ class Person:
         if self.motion is not None:
             return mocap3d.forward(self.motion)[0]
         return np.empty((0, 0, 3)) if self.pose3d is None else self.pose3d.xyz_m
+
+
+def title_of(clip: mocap3d.Clip) -> str:
+    """What people call it: the name of the video, of several that of the first and how many more."""
+    return clip.source.name + (f" and {len(clip.rig) - 1} more" if clip.rig else "")
 
 
 def people_of_clip(clip: mocap3d.Clip) -> list[Person]:

@@ -17,7 +17,15 @@ from mocap3d.viewers.captures.camera_facts import camera_facts
 from mocap3d.viewers.captures.clip_videos import ClipVideos
 from mocap3d.viewers.captures.downloads import MANNEQUIN, Downloads
 from mocap3d.viewers.captures.motion_files import read_motion
-from mocap3d.viewers.captures.people import Person, arrays_of, facts_of, people_of_clip, people_of_file, series_of
+from mocap3d.viewers.captures.people import (
+    Person,
+    arrays_of,
+    facts_of,
+    people_of_clip,
+    people_of_file,
+    series_of,
+    title_of,
+)
 from mocap3d.viewers.captures.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
 from numpy.typing import NDArray
 
@@ -141,7 +149,7 @@ class CaptureShow(_Shown):
         Raises:
             InputError: not one video per camera.
         """
-        super().__init__(clip.source.name, people_of_clip(clip), clip.rig or clip.cameras)
+        super().__init__(title_of(clip), people_of_clip(clip), clip.rig or clip.cameras)
         self._clip = clip
         self._frames = range(clip.shots[0].start, clip.shots[-1].stop)
         self._videos = ClipVideos(clip, videos=videos, near=near)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 from mocap3d.viewers.captures.clip_videos import ClipVideos
-from mocap3d.viewers.captures.people import Person, people_of_clip, series_of
+from mocap3d.viewers.captures.people import Person, people_of_clip, series_of, title_of
 from mocap3d.viewers.captures.plain_words import FIGURE_WORDS, PLOTS, setting_name, setting_text
 from mocap3d.viewers.report.drawings import plot_svg, strip_svg
 from mocap3d.viewers.report.key_frames import FITS_WORST, KeyFrame, key_frames, same_moment
@@ -74,7 +74,7 @@ def write_report(clip: mocap3d.Clip, path: str | os.PathLike[str]) -> Path:
         _facts("Versions, as this page was written", _versions()),
     ]
     with atomic_path(target) as temporary:
-        page = _document(clip.source.name, "".join(parts), player_data(clip, people))
+        page = _document(title_of(clip), "".join(parts), player_data(clip, people))
         temporary.write_text(page, encoding="utf-8")
     return target
 
@@ -117,7 +117,7 @@ def _head(clip: mocap3d.Clip, people: Sequence[Person]) -> str:
     cameras = f", seen by {len(clip.rig)} cameras" if clip.rig else ""
     made = html.escape(str(clip.settings.get("mocap3d", "")))
     return (
-        f'<header class="about"><h1>{html.escape(clip.source.name)}</h1><p>{count}{shots}{cameras}: {frames} frames, '
+        f'<header class="about"><h1>{html.escape(title_of(clip))}</h1><p>{count}{shots}{cameras}: {frames} frames, '
         f"{fps:.6g} per second, {frames / fps:.2f} s. Captured by mocap3d {made}.</p></header>"
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from mocap3d.viewers.captures.downloads import MANNEQUIN, Downloads
-from mocap3d.viewers.captures.people import Person, facts_of, places_of
+from mocap3d.viewers.captures.people import Person, facts_of, places_of, title_of
 from numpy.typing import NDArray
 
 import mocap3d
@@ -48,7 +48,7 @@ def player_data(clip: mocap3d.Clip, people: Sequence[Person]) -> dict[str, Any]:
         shown.append(facts_of(person) | facts)
     manifest = {
         "kind": "report",
-        "name": clip.source.name,
+        "name": title_of(clip),
         "fps": float(clip.motion.fps / step),
         "start": 0,
         "frames": -(-(stop - start) // step),
