@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap3d import weights
 from mocap3d.base.camera import Camera
 from mocap3d.base.errors import InputError
 from mocap3d.base.ground import Ground
@@ -127,6 +128,7 @@ def capture_views(
         "stop": stop,
         "fps": str(take.tracks[main][0].fps if take.tracks[main] else opened[0].fps),
         "detector": detector,
+        "lifter_sha256": weights.sha256("lifter"),
         "device": device,
         "foot_lock": foot_lock,
         "symmetric": symmetric,

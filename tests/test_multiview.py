@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -84,12 +85,14 @@ def _off_m(clip, people, person=0, skip=0):
 
 
 def test_two_people_in_front_of_three_cameras(filmed):
-    """Catches people mixed up, a world other than that of the cameras, and views that do not go with the rig."""
+    """Catches people mixed up, a world other than the cameras', views that do not go with the rig, a network untold."""
     cameras, people = ring(3), walkers(2, seconds=2.0)
     clip = mocap3d.capture(filmed(cameras, people), cameras=cameras, person="all", sync="none")
     assert [one.person for one in clip.performances] == [1, 2]
     assert all(_off_m(clip, people, person) < 0.03 for person in (0, 1))
     assert clip.rig == cameras
+    lifter = Path(mocap3d.__file__).parent / "weights" / "lifter.npz"
+    assert clip.settings["lifter_sha256"] == hashlib.sha256(lifter.read_bytes()).hexdigest()
     (main,) = clip.cameras
     for one in clip.performances:
         assert [pose.camera_name for pose in one.views] == [camera.name for camera in cameras]
