@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +19,7 @@ from mocap3d.solving import Sight, Wanted, lift_person, moved
 from mocap3d.train.body import coco_points
 from mocap3d.train.noise import NoiseSettings, simulate_detector
 
-__all__ = ["life_of"]
+__all__ = ["life_of", "seen_from"]
 
 WHOLE = NoiseSettings(level=(1.0, 1.0), cut_off=0.0, occluded=0.0, swapped=0.0, hidden=0.0)
 """A detector that sees the whole person: its usual errors, joints lost for moments, outliers."""
@@ -39,6 +40,12 @@ def life_of(take: Take) -> np.ndarray:
         true_m = take.joints_m[:, columns]
         figures.append([_life(found_m, true_m, take.fps) for found_m in (pose.xyz_m[:, columns], solved_m)])
     return np.mean(figures, axis=0)
+
+
+def seen_from(take: Take, azimuth_deg: float, number: int) -> tuple[Pose2D, Camera]:
+    """One of several cameras, each with a detector's errors of its own."""
+    camera = replace(_camera(take, azimuth_deg, 1.6), name=f"camera{number}")
+    return replace(_detected(take, camera, number), camera_name=camera.name), camera
 
 
 def _camera(take: Take, azimuth_deg: float, height_m: float) -> Camera:

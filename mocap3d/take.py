@@ -105,10 +105,10 @@ def starts_of(
     """
     from mocap3d.cameras.sync import sync_audio, sync_motion
 
-    if sync == "motion":
-        _check_seen(seen, rig)
     if not isinstance(sync, str):
         return np.asarray(sync, np.float64) - sync[0], "given"
+    if sync == "motion":
+        _check_seen(seen, rig)
     if sync == "none":
         return np.zeros(len(videos)), "none"
     found: Sync = sync_motion(seen) if sync == "motion" else sync_audio(videos)

@@ -112,7 +112,8 @@ def test_videos_that_began_at_different_times(filmed):
     np.testing.assert_allclose(clip.settings["offsets_s"], [0, -6 / 30, 7 / 30], atol=0.15 / 30)
     assert clip.settings["sync"] == "motion and rays"
     assert _off_m(clip, people, skip=6) < 0.03
-    given = mocap3d.capture(filmed(cameras, people, late=[6, 0, 13]), cameras=cameras, sync=[0.2, 0.0, 13 / 30])
+    began_s = np.array([0.2, 0.0, 13 / 30])
+    given = mocap3d.capture(filmed(cameras, people, late=[6, 0, 13]), cameras=cameras, sync=began_s)
     assert _off_m(given, people, skip=6) < 0.03
 
 

@@ -88,7 +88,7 @@ def _begin(job: Job, cameras: Sequence[Camera], *, judged_by_others: bool) -> No
     alone = judged_by_others or job.people == "none"
     if job.how == "points" and alone:  # marks stand still, and nobody is looked for
         job.told = "none"
-    elif alone and job.sync != "motion":
+    elif alone and not (isinstance(job.sync, str) and job.sync == "motion"):
         offsets, job.told = starts_of(job.sync, job.videos, [[] for _ in cameras], cameras)
         job.offsets_s = tuple(float(value) for value in offsets)
     else:
