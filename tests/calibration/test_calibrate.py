@@ -211,7 +211,8 @@ def test_a_board_without_anybody(films, board_in_view, tmp_path):
     cameras = ring(3)
     videos = films.film(tmp_path, cameras, [])
     board = board_in_view(cameras)
-    found = mocap3d.calibrate(videos, lenses=blind(cameras), board=board.label, sync="none", people="none")
+    options = {"lenses": blind(cameras), "board": board.label, "people": "none", "sync": np.zeros(3)}
+    found = mocap3d.calibrate(videos, **options)
     assert found.world == "first camera"
     assert any(
         "nothing says where up and the floor are" in note and "nobody is seen by two" in note for note in found.notes
